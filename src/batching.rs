@@ -1,0 +1,21 @@
+//! When and where inference runs: one set of compute slots for the process, a bounded queue before them, and the rule
+//! that cheap work on an idle server runs at once on the thread that brought it.
+
+mod cost;
+mod pool;
+mod quota;
+
+pub use cost::Cost;
+pub use pool::{Pool, Refused, Ran};
+pub use quota::cpu_quota;
+
+/// How much may compute and wait at the same time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Inferences that run at the same moment. 0: as many as the CPU quota of the container allows, rounded down.
+    pub threads: usize,
+    /// Rows that may wait; more are refused at once with 503. A larger bound trades latency for fewer refusals.
+    pub queue_rows: usize,
+    /// Bytes of tensors that may wait, the memory bound of the queue.
+    pub queue_bytes: usize,
+}

@@ -1,0 +1,99 @@
+//! The wall round the libraries that run models. `Engine` turns bytes into a `Session`, a `Session` turns tensors into
+//! tensors; no library type or error crosses. Both calls block and are CPU-bound: callers choose the thread. Neither
+//! panics: whatever a library does inside is caught and comes back as a value.
+
+pub mod fake;
+pub mod tract;
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+
+use crate::model::{GraphSummary, Signature};
+use crate::tensor::Tensor;
+
+/// Loads models.
+pub trait Engine: Send + Sync + 'static {
+    /// The word for it in logs, metrics and listings.
+    fn name(&self) -> &'static str;
+
+    /// Parses, checks and prepares a model. Anything the engine would ignore, approximate or get wrong is an error.
+    fn load(&self, source: &ModelSource) -> Result<Box<dyn Session>, LoadError>;
+
+    /// Describes a file as far as it can be read, whether or not it could be loaded.
+    fn inspect(&self, source: &ModelSource) -> Result<Inspection, LoadError>;
+}
+
+/// A model that is ready to run, shared by all threads.
+pub trait Session: Send + Sync + 'static {
+    fn signature(&self) -> &Signature;
+
+    fn graph(&self) -> &GraphSummary;
+
+    /// Runs the model once. `inputs` are in the signature's order with its types and ranks; the outputs come in the
+    /// signature's order and with its types. Blocking; no state survives from one call to the next.
+    fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, RunError>;
+
+    /// Estimate of the memory the session holds: weights times the plans that pack their own copy.
+    fn memory_bytes(&self) -> u64;
+}
+
+/// The bytes of a model and where its external data files are.
+#[derive(Clone, Debug)]
+pub struct ModelSource {
+    pub bytes: Bytes,
+    /// Folder that external data locations are relative to; `None` forbids external data.
+    pub directory: Option<PathBuf>,
+}
+
+/// Why a model was not loaded, in words its author can act on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    #[error("not a readable ONNX file: {0}")]
+    Malformed(String),
+    /// `node` and `operator` name the place; `hint` says what to do about it.
+    #[error("node {node:?} ({operator}): {reason}. {hint}")]
+    Unsupported { node: String, operator: String, reason: String, hint: String },
+    #[error("{0}")]
+    Interface(String),
+    #[error("the engine could not prepare the model: {0}")]
+    Engine(String),
+}
+
+/// Why a run gave no answer. The model was verified when it was loaded, so it is the values of this request that the
+/// model does not accept: an index out of range, sizes that do not fit together, a division by zero.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct RunError {
+    pub message: String,
+}
+
+/// What `onnxd inspect` tells.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    pub graph: GraphSummary,
+    /// Declared by the file; types the server cannot carry make it an error in words.
+    pub signature: Result<Signature, LoadError>,
+    pub operators: Vec<OperatorUse>,
+}
+
+/// One operator type of a graph.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorUse {
+    /// `ai.onnx` for the standard domain.
+    pub domain: String,
+    pub operator: String,
+    pub count: usize,
+    pub support: Support,
+}
+
+/// How an operator is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// By the engine library.
+    Engine,
+    /// By an implementation of our own.
+    Own,
+    /// Not at all; the words say why.
+    Refused(String),
+}

@@ -1,0 +1,46 @@
+//! What a model's author says about it, beside the graph itself. Read from `model.toml`, where every field is optional;
+//! a bare `.onnx` file has an empty card.
+
+use std::collections::BTreeMap;
+
+use crate::tensor::Tensor;
+
+/// The author's words about one model version.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModelCard {
+    pub title: Option<String>,
+    pub description: Option<String>,
+    /// Column names of the single two-dimensional input, so that requests may send records.
+    pub features: Vec<String>,
+    pub classes: Option<ClassLabels>,
+    /// A body for `POST /predict` that works, as JSON text.
+    pub example: Option<String>,
+    /// Rows with known answers: the version is ready only when it reproduces them.
+    pub golden: Option<Golden>,
+}
+
+/// Words for class indices, and which outputs they apply to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClassLabels {
+    pub labels: Vec<String>,
+    /// Output name to role; outputs not named here are plain numbers.
+    pub outputs: BTreeMap<String, OutputRole>,
+}
+
+/// How an output relates to the class labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputRole {
+    /// Integers that index the labels: answered as the label.
+    Class,
+    /// One score per label along the last axis: answered as `{label: score}`.
+    Scores,
+}
+
+/// Inputs and the outputs they must give, computed by an independent implementation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Golden {
+    pub inputs: Vec<(String, Tensor)>,
+    pub outputs: Vec<(String, Tensor)>,
+    /// Largest allowed `|got - expected| / max(1, |expected|)` for floats; integers and strings must be equal.
+    pub tolerance: f64,
+}

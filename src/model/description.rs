@@ -1,0 +1,32 @@
+//! Everything about one loaded version that can be told without running it. Shared by the registry, the answers and the
+//! error messages, so that "what the model expects" has one source.
+
+use std::collections::BTreeMap;
+
+use super::{ModelCard, ModelId, Signature};
+
+/// One loaded version, described.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Description {
+    pub id: ModelId,
+    pub signature: Signature,
+    pub card: ModelCard,
+    pub graph: GraphSummary,
+    /// Name of the engine that runs it, such as `tract`.
+    pub engine: &'static str,
+}
+
+/// What the ONNX file says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GraphSummary {
+    pub ir_version: i64,
+    /// Operator set versions by domain; the standard domain is `ai.onnx`.
+    pub opsets: BTreeMap<String, i64>,
+    pub producer: String,
+    pub graph_name: String,
+    pub description: String,
+    pub metadata: BTreeMap<String, String>,
+    pub nodes: usize,
+    /// Bytes of the weights stored in the graph.
+    pub weight_bytes: u64,
+}

@@ -1,0 +1,15 @@
+//! The waist: what every protocol is translated into and out of. `Serving::predict` is the one use case; requests,
+//! answers and errors here know nothing of HTTP or JSON. Everything above is an adapter, everything below a part.
+
+mod error;
+mod fit;
+mod predict;
+mod readiness;
+mod request;
+mod status;
+
+pub use error::{Error, Invalid, Place, Problem, Aspect};
+pub use predict::Serving;
+pub use readiness::{Latch, Readiness, Unready};
+pub use request::{Form, Input, Payload, Request, Response, Timings};
+pub use status::{Lifecycle, ModelStatus, Statistics, StageStatistics, VersionStatus};

@@ -1,0 +1,72 @@
+//! The protocol-neutral request and its answer. A request holds decoded tensors but nothing has been compared with a
+//! model yet; an answer holds tensors and what is needed to say who computed them and how long it took.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::model::{Description, Selector};
+use crate::tensor::Tensor;
+
+/// One inference request.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub model: Selector,
+    pub payload: Payload,
+    /// Outputs wanted, by name and in this order; `None` for all.
+    pub outputs: Option<Vec<String>>,
+    /// When the caller stops waiting: work not begun by then is dropped.
+    pub deadline: Instant,
+}
+
+/// The tensors of a request in the form they were sent.
+#[derive(Clone, Debug)]
+pub enum Payload {
+    /// Inputs by name.
+    Named(Vec<Input>),
+    /// One tensor for the model's only input.
+    Sole(Input),
+    /// Column by column: one value (or nested array) per row under the name of an input or of a feature. Every tensor's
+    /// axis 0 has `rows` entries.
+    Records { columns: Vec<Input>, rows: usize },
+}
+
+/// One tensor of a request.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// Empty in `Payload::Sole` when the client gave no name.
+    pub name: String,
+    pub tensor: Tensor,
+    /// True when the protocol carries the element type (V2, npy): it must equal the model's. False when it was guessed
+    /// from JSON numbers, and any lossless cast is fine.
+    pub typed: bool,
+}
+
+/// How the values were laid out, which decides how the answer is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// As the model takes them.
+    Batched,
+    /// One row without its batch axis: the answer has none either.
+    SingleRow,
+}
+
+/// The answer to one request.
+#[derive(Clone, Debug)]
+pub struct Response {
+    pub model: Arc<Description>,
+    /// Index into `model.signature.outputs` and the tensor, in the order asked for.
+    pub outputs: Vec<(usize, Tensor)>,
+    /// Rows of the request; `None` for a model without a batch axis.
+    pub rows: Option<usize>,
+    pub form: Form,
+    pub timings: Timings,
+}
+
+/// Where the time of one request went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timings {
+    /// Waiting for a compute slot.
+    pub queue: Duration,
+    /// Inside the engine.
+    pub compute: Duration,
+}
