@@ -3,7 +3,6 @@
 //! panics: whatever a library does inside is caught and comes back as a value.
 
 pub mod fake;
-pub mod tract;
 
 use std::path::PathBuf;
 
