@@ -19,6 +19,7 @@ import os
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 
 import json
+import logging
 import tempfile
 import warnings
 from dataclasses import dataclass
@@ -231,6 +232,7 @@ def rename(graph, old, new):
 def from_torch(network, input_name, output_name, split):
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         file = Path(folder) / "model.onnx"
         torch.onnx.export(
             network,
