@@ -3,14 +3,15 @@
 //! panics: whatever a library does inside is caught and comes back as a value.
 
 pub mod fake;
+pub mod guard;
 pub mod tract;
 
 use std::path::PathBuf;
 
 use bytes::Bytes;
 
-use crate::model::{GraphSummary, Signature};
-use crate::tensor::Tensor;
+use crate::model::{Dim, GraphSummary, Signature};
+use crate::tensor::{Shape, Tensor};
 
 /// Loads models.
 pub trait Engine: Send + Sync + 'static {
@@ -36,6 +37,13 @@ pub trait Session: Send + Sync + 'static {
 
     /// Estimate of the memory the session holds: weights times the plans that pack their own copy.
     fn memory_bytes(&self) -> u64;
+
+    /// Shapes of the inputs, in the signature's order, that the model was prepared with: a batch of one, and for other
+    /// free axes a small size the model accepts. What to run for a trial when nothing better is known.
+    fn sample_shapes(&self) -> Vec<Shape> {
+        let size = |dim: &Dim| dim.fixed().unwrap_or(1);
+        self.signature().inputs.iter().map(|port| port.shape.iter().map(size).collect()).collect()
+    }
 }
 
 /// The bytes of a model and where its external data files are.

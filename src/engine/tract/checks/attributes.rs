@@ -1,0 +1,63 @@
+//! Attributes that tract reads past. An operator that carries one with another value than the default would be run as
+//! if it did not, so it is refused.
+
+use tract_onnx::pb::{AttributeProto, NodeProto};
+
+use super::Refusal;
+use super::scope::attribute;
+
+/// The value with which an attribute changes nothing.
+enum Neutral {
+    Int(i64),
+    Float(f32),
+    Text(&'static str),
+    /// Any value changes the result.
+    Absent,
+}
+
+use Neutral::{Absent, Float, Int, Text};
+
+/// Operator, attribute, and the value that may stand there.
+const IGNORED: &[(&str, &str, Neutral)] = &[
+    ("GRU", "activation_alpha", Absent),
+    ("GRU", "activation_beta", Absent),
+    ("GRU", "clip", Absent),
+    ("LSTM", "activation_alpha", Absent),
+    ("LSTM", "activation_beta", Absent),
+    ("LSTM", "clip", Absent),
+    ("LSTM", "input_forget", Int(0)),
+    ("RNN", "activation_alpha", Absent),
+    ("RNN", "activation_beta", Absent),
+    ("RNN", "clip", Absent),
+    ("SpaceToDepth", "mode", Text("DCR")),
+    ("Swish", "alpha", Float(1.0)),
+    ("Attention", "left_window_size", Int(-1)),
+    ("Attention", "right_window_size", Int(-1)),
+    ("Attention", "local_window_size", Int(-1)),
+];
+
+/// Refuses a node with an attribute that would be ignored.
+pub fn ignored(node: &NodeProto) -> Option<Refusal> {
+    let rules = IGNORED.iter().filter(|(operator, ..)| *operator == node.op_type);
+    let mut broken = rules.filter(|(_, name, neutral)| attribute(node, name).is_some_and(|a| !neutral.is(a)));
+    broken.next().map(|(_, name, neutral)| {
+        let hint = match neutral {
+            Int(value) => format!("Export the model with {name} = {value}"),
+            Float(value) => format!("Export the model with {name} = {value}"),
+            Text(value) => format!("Export the model with {name} = {value:?}"),
+            Absent => format!("Export the model without {name}"),
+        };
+        Refusal::new(format!("the engine ignores its attribute {name:?}"), hint)
+    })
+}
+
+impl Neutral {
+    fn is(&self, given: &AttributeProto) -> bool {
+        match *self {
+            Int(value) => given.i == value,
+            Float(value) => given.f == value,
+            Text(value) => given.s == value.as_bytes(),
+            Absent => false,
+        }
+    }
+}

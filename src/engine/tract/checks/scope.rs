@@ -1,0 +1,101 @@
+//! What can be known about the values of one graph without running it: who makes and who uses each, its element type
+//! where the file tells, and its contents where they are stored in the file.
+
+use std::collections::HashMap;
+
+use tract_onnx::pb::tensor_proto::DataType as OnnxType;
+use tract_onnx::pb::{GraphProto, NodeProto, TensorProto, ValueInfoProto, type_proto};
+
+use super::super::proto;
+use super::Refusal;
+
+pub struct Scope<'g> {
+    makers: HashMap<&'g str, &'g NodeProto>,
+    users: HashMap<&'g str, Vec<&'g NodeProto>>,
+    stored: HashMap<&'g str, &'g TensorProto>,
+    types: HashMap<&'g str, OnnxType>,
+    speaks_of_f16: bool,
+}
+
+impl<'g> Scope<'g> {
+    pub fn of(graph: &'g GraphProto) -> Self {
+        let mut makers = HashMap::new();
+        let mut users: HashMap<&str, Vec<&NodeProto>> = HashMap::new();
+        let mut stored: HashMap<&str, &TensorProto> = graph.initializer.iter().map(|t| (t.name.as_str(), t)).collect();
+        for node in &graph.node {
+            for input in &node.input {
+                users.entry(input).or_default().push(node);
+            }
+            for output in &node.output {
+                makers.insert(output.as_str(), node);
+                if let (true, Some(value)) = (node.op_type == "Constant", attribute(node, "value")) {
+                    stored.extend(value.t.as_ref().map(|tensor| (output.as_str(), tensor)));
+                }
+            }
+        }
+        let told = graph.input.iter().chain(&graph.value_info).chain(&graph.output);
+        let mut types: HashMap<&str, OnnxType> =
+            told.filter_map(|info| Some((&*info.name, element_type(info)?))).collect();
+        types.extend(
+            stored.iter().filter_map(|(name, tensor)| Some((*name, OnnxType::try_from(tensor.data_type).ok()?))),
+        );
+        let casts = |node: &&NodeProto| attribute(node, "to").is_some_and(|to| to.i == OnnxType::Float16 as i64);
+        let speaks_of_f16 = types.values().any(|&t| t == OnnxType::Float16) || graph.node.iter().find(casts).is_some();
+        Self { makers, users, stored, types, speaks_of_f16 }
+    }
+
+    pub fn maker(&self, value: &str) -> Option<&'g NodeProto> {
+        self.makers.get(value).copied()
+    }
+
+    pub fn users(&self, value: &str) -> &[&'g NodeProto] {
+        self.users.get(value).map_or(&[], Vec::as_slice)
+    }
+
+    /// The contents of a value that is stored in the file.
+    pub fn stored(&self, value: &str) -> Option<&'g TensorProto> {
+        self.stored.get(value).copied()
+    }
+
+    /// Whether a value is of half precision; where the file does not tell, whether it speaks of half precision at all.
+    pub fn may_be_f16(&self, value: &str) -> bool {
+        self.types.get(value).map_or(self.speaks_of_f16, |&known| known == OnnxType::Float16)
+    }
+
+    pub fn element_type(&self, value: &str) -> Option<OnnxType> {
+        self.types.get(value).copied()
+    }
+
+    /// Whether a node touches elements the engine has no type for.
+    pub fn foreign_element(&self, node: &NodeProto) -> Option<Refusal> {
+        let values = node.input.iter().chain(&node.output).filter_map(|value| self.types.get(value.as_str()));
+        let cast = attribute(node, "to").map(|to| to.i).filter(|_| matches!(&*node.op_type, "Cast"));
+        let word = values
+            .map(|&known| known as i32)
+            .chain(cast.and_then(|to| i32::try_from(to).ok()))
+            .find_map(foreign_type)?;
+        Some(Refusal::new(
+            format!("it computes with {word}, which the engine does not have"),
+            "Export the model in float32, or with 8-bit integers if it is quantised",
+        ))
+    }
+}
+
+/// The word for an element type the server does not carry; `None` where it does, or where nothing is said.
+pub fn foreign_type(code: i32) -> Option<String> {
+    match OnnxType::try_from(code) {
+        Ok(OnnxType::Undefined) => None,
+        Ok(known) if proto::datatype(known).is_some() => None,
+        Ok(known) => Some(known.as_str_name().to_lowercase()),
+        Err(_) => Some(format!("element type {code}")),
+    }
+}
+
+pub fn attribute<'n>(node: &'n NodeProto, name: &str) -> Option<&'n tract_onnx::pb::AttributeProto> {
+    node.attribute.iter().find(|attribute| attribute.name == name)
+}
+
+fn element_type(info: &ValueInfoProto) -> Option<OnnxType> {
+    let type_proto::Value::TensorType(tensor) = info.r#type.as_ref()?.value.as_ref()?;
+    OnnxType::try_from(tensor.elem_type).ok().filter(|&known| known != OnnxType::Undefined)
+}

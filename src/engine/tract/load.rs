@@ -1,0 +1,94 @@
+//! From bytes to a session, in the order in which things can go wrong: decode, check, clean the axis names, parse,
+//! prepare one plan, describe.
+
+use tract_onnx::model::{Onnx, ParseResult};
+use tract_onnx::pb::{GraphProto, ModelProto};
+use tract_onnx::prelude::{Arc, InferenceModel, TypedModel};
+
+use super::blame::Blame;
+use super::files::ReadRange;
+use super::plans::Plans;
+use super::proto::{self, Declared};
+use super::session::TractSession;
+use super::{Config, checks, dims, interface};
+use crate::engine::{Inspection, LoadError, ModelSource, guard};
+use crate::tensor::Shape;
+
+pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadError> {
+    let mut model = proto::decode(&source.bytes)?;
+    let summary = proto::summary(&model);
+    let onnx = framework();
+    checks::check(&model, graph(&model)?, &|operator| onnx.op_register.0.contains_key(operator))?;
+    dims::clean(model.graph.as_mut().ok_or_else(no_graph)?);
+    let declared = Declared::of(graph(&model)?)?;
+    let blame = Blame::of(graph(&model)?);
+    let parsed = parse(&onnx, &model, source, &blame)?;
+    // The message holds a second copy of every weight.
+    drop(model);
+    let datatypes = declared.inputs.iter().map(|port| port.datatype).collect();
+    let plans = Plans::new(parsed.clone(), datatypes, blame, config.max_plans);
+    let (sample, prepared) = prepare(&plans, &declared)?;
+    let signature = interface::signature(declared, &parsed, &prepared, &sample)?;
+    Ok(TractSession::new(signature, summary, plans, sample))
+}
+
+pub fn inspect(source: &ModelSource) -> Result<Inspection, LoadError> {
+    let mut model = proto::decode(&source.bytes)?;
+    let onnx = framework();
+    let operators = checks::operators(&model, graph(&model)?, &|operator| onnx.op_register.0.contains_key(operator));
+    let summary = proto::summary(&model);
+    dims::clean(model.graph.as_mut().ok_or_else(no_graph)?);
+    let signature = Declared::of(graph(&model)?).map(Declared::signature);
+    Ok(Inspection { graph: summary, signature, operators })
+}
+
+fn graph(model: &ModelProto) -> Result<&GraphProto, LoadError> {
+    model.graph.as_ref().ok_or_else(no_graph)
+}
+
+fn no_graph() -> LoadError {
+    LoadError::Malformed("it holds no graph".into())
+}
+
+/// tract's importer. Recorded shapes of inner values are ignored: they carry the exporter's names for the axes, which
+/// clash with sizes filled in here.
+fn framework() -> Onnx {
+    let mut onnx = tract_onnx::onnx().with_ignore_value_info(true);
+    onnx.provider = Arc::new(ReadRange);
+    onnx
+}
+
+fn parse(onnx: &Onnx, model: &ModelProto, source: &ModelSource, blame: &Blame) -> Result<InferenceModel, LoadError> {
+    let folder = match &source.directory {
+        None if proto::has_external_data(model) => {
+            return Err(LoadError::Interface(
+                "its weights are in another file, and it came without a folder to look in; save it as one file".into(),
+            ));
+        }
+        None => None,
+        Some(folder) => Some(folder.to_str().ok_or_else(|| {
+            LoadError::Interface(format!("the path of its folder is no valid UTF-8: {}", folder.display()))
+        })?),
+    };
+    // Unwinding leaves nothing behind: parsing builds a new model.
+    let parsed = guard::catch(|| onnx.parse(model, folder)).map_err(LoadError::Engine)?;
+    let ParseResult { model, unresolved_inputs, .. } =
+        parsed.map_err(|error| LoadError::Engine(blame.explain(&error)))?;
+    match unresolved_inputs.first() {
+        Some(missing) => Err(LoadError::Malformed(format!("it uses the value {missing:?}, which nothing makes"))),
+        None => Ok(model),
+    }
+}
+
+/// Builds the plan for a batch of one, so that what cannot be served is known now, and keeps it. When other axes are
+/// free too, the first of a few sizes that is accepted stands for them; the first refusal is the one that is told.
+fn prepare(plans: &Plans, declared: &Declared) -> Result<(Vec<Shape>, TypedModel), LoadError> {
+    let mut refused = None;
+    for sample in interface::samples(&declared.inputs) {
+        match plans.prepare(&sample) {
+            Ok(plan) => return Ok((sample, plan.model().clone())),
+            Err(reason) => refused = refused.or(Some(reason)),
+        }
+    }
+    Err(LoadError::Engine(refused.unwrap_or_else(|| "there is no shape to prepare it with".into())))
+}

@@ -1,0 +1,180 @@
+//! Optimised plans of one model, one per distinct set of input shapes, in practice one per batch size. A plan for known
+//! sizes is several times faster on convolutions than a plan for free ones, and it is the only kind that recurrent
+//! models run with at all. It is also costly: milliseconds to seconds to build, and it packs its own copy of the weights.
+//!
+//! So plans are built on demand, at most `max_plans` are kept, and a shape replaces another only when it is asked for
+//! clearly more often ([`Admission`]). Until then it runs on the one plan for free sizes, which is built when it is first
+//! needed and trusted only after it has given the same answer as a plan for known sizes; a model for which it does not
+//! pays with a build for every shape beyond the limit. Nobody waits for a build of somebody else's shape.
+
+mod admission;
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tract_onnx::prelude::{
+    InferenceFact, InferenceModel, InferenceModelExt, IntoRunnable, TValue, TVec, TractResult, TypedRunnableModel,
+};
+
+use self::admission::{Admission, Decision};
+use super::blame::Blame;
+use super::{agree, convert};
+use crate::engine::guard;
+use crate::tensor::{DataType, Shape};
+
+pub type Plan = Arc<TypedRunnableModel>;
+
+/// The shapes of all inputs.
+pub type Shapes = Vec<Shape>;
+
+pub struct Plans {
+    model: InferenceModel,
+    inputs: Vec<DataType>,
+    blame: Blame,
+    kept: Mutex<Kept>,
+    /// The plan for free sizes; `None` once it was found not to agree.
+    free: OnceLock<Option<Plan>>,
+}
+
+struct Kept {
+    admission: Admission,
+    plans: HashMap<Shapes, Slot>,
+}
+
+/// A plan, or why there is none, once somebody has built it; others who need it wait for them.
+type Slot = Arc<OnceLock<Result<Plan, String>>>;
+
+impl Plans {
+    /// `model` is parsed and not analysed; `inputs` are its element types.
+    pub fn new(model: InferenceModel, inputs: Vec<DataType>, blame: Blame, max_plans: usize) -> Self {
+        let kept = Kept { admission: Admission::new(max_plans), plans: HashMap::new() };
+        Self { model, inputs, blame, kept: Mutex::new(kept), free: OnceLock::new() }
+    }
+
+    /// The plan for these shapes, built and kept whatever it replaces.
+    pub fn prepare(&self, shapes: &[Shape]) -> Result<Plan, String> {
+        let slot = {
+            let mut kept = self.kept();
+            let evicted = kept.admission.insert(shapes);
+            kept.slot(shapes, evicted)
+        };
+        self.fill(&slot, shapes)
+    }
+
+    /// Runs the model once, with a state of its own.
+    pub fn run(&self, shapes: &[Shape], inputs: TVec<TValue>) -> Result<TVec<TValue>, String> {
+        let slot = {
+            let mut kept = self.kept();
+            match kept.admission.ask(shapes) {
+                Decision::Kept => Some(kept.slot(shapes, None)),
+                Decision::Keep { instead_of } => Some(kept.slot(shapes, instead_of)),
+                Decision::Pass => None,
+            }
+        };
+        match slot {
+            Some(slot) => self.compute(&self.fill(&slot, shapes)?, inputs),
+            None => self.run_unkept(shapes, inputs),
+        }
+    }
+
+    /// How many plans hold weights right now.
+    pub fn count(&self) -> usize {
+        let built = |slot: &&Slot| matches!(slot.get(), Some(Ok(_)));
+        let free = usize::from(matches!(self.free.get(), Some(Some(_))));
+        self.kept().plans.values().filter(built).count() + free
+    }
+
+    /// A shape that has not earned a plan: on the plan for free sizes where that one is good.
+    fn run_unkept(&self, shapes: &[Shape], inputs: TVec<TValue>) -> Result<TVec<TValue>, String> {
+        let mut proven = None;
+        let free = self.free.get_or_init(|| {
+            let (free, answer) = self.prove_free(shapes, &inputs);
+            proven = Some(answer);
+            free
+        });
+        if let Some(answer) = proven {
+            return answer;
+        }
+        let Some(free) = free else {
+            return self.compute(&self.prepare(shapes)?, inputs);
+        };
+        // A failure may be the values' fault or this plan's: the plan for known sizes has the last word.
+        self.compute(free, inputs.clone()).or_else(|_| self.compute(&self.build(shapes)?, inputs))
+    }
+
+    /// Builds the plan for free sizes and holds its answer against that of a plan for known ones.
+    fn prove_free(&self, shapes: &[Shape], inputs: &TVec<TValue>) -> (Option<Plan>, Result<TVec<TValue>, String>) {
+        let answer = self.build(shapes).and_then(|plan| self.compute(&plan, inputs.clone()));
+        let free = self.build_free().and_then(|plan| Ok((self.compute(&plan, inputs.clone())?, plan)));
+        let agreed = match (&answer, free) {
+            (Ok(known), Ok((free, plan))) => agree::close(known, &free).then_some(plan),
+            _ => None,
+        };
+        (agreed, answer)
+    }
+
+    fn fill(&self, slot: &OnceLock<Result<Plan, String>>, shapes: &[Shape]) -> Result<Plan, String> {
+        slot.get_or_init(|| self.build(shapes)).clone()
+    }
+
+    /// Builds a plan for known sizes. Long: analysis, optimisation and packing of the whole model.
+    fn build(&self, shapes: &[Shape]) -> Result<Plan, String> {
+        self.guarded(|| {
+            let mut model = self.model.clone();
+            for (at, (shape, datatype)) in shapes.iter().zip(&self.inputs).enumerate() {
+                let fact = InferenceFact::dt_shape(convert::datum_type(*datatype), shape.as_slice());
+                model.set_input_fact(at, fact)?;
+            }
+            model.into_optimized()?.into_runnable()
+        })
+    }
+
+    fn build_free(&self) -> Result<Plan, String> {
+        self.guarded(|| self.model.clone().into_optimized()?.into_runnable())
+    }
+
+    fn guarded(&self, work: impl FnOnce() -> TractResult<Plan>) -> Result<Plan, String> {
+        // Unwinding leaves nothing behind: the work is on a clone of the model, which shares constants only.
+        guard::catch(work).and_then(|built| built.map_err(|error| self.blame.explain(&error)))
+    }
+
+    /// Runs a plan with a fresh state: tract keeps the hidden state of recurrent layers in it, and a failed run leaves
+    /// sizes bound in it.
+    fn compute(&self, plan: &Plan, inputs: TVec<TValue>) -> Result<TVec<TValue>, String> {
+        let at = Cell::new(None);
+        // Unwinding leaves nothing behind: the state is dropped with the panic, and plans are immutable.
+        let outcome = guard::catch(|| {
+            plan.spawn()?.run_plan_with_eval(inputs, |context, state, node, inputs| {
+                at.set(Some(node.id));
+                tract_onnx::tract_core::plan::eval(context, state, node, inputs)
+            })
+        });
+        let blamed = |what: &str| match at.get() {
+            Some(node) => self.blame.at(&plan.model().node(node).name, what),
+            None => what.to_owned(),
+        };
+        match outcome {
+            Ok(Ok(outputs)) => Ok(outputs),
+            Ok(Err(error)) => Err(blamed(&guard::one_line(&error.root_cause().to_string()))),
+            Err(panic) => Err(blamed(&panic)),
+        }
+    }
+
+    /// No code that can panic runs under the lock but the counting of [`Admission`]; a poisoned lock is still whole.
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn slot(&mut self, shapes: &[Shape], evicted: Option<Shapes>) -> Slot {
+        if let Some(evicted) = evicted {
+            self.plans.remove(&evicted);
+        }
+        if let Some(slot) = self.plans.get(shapes) {
+            return Arc::clone(slot);
+        }
+        Arc::clone(self.plans.entry(shapes.to_vec()).or_default())
+    }
+}

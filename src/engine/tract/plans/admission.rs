@@ -1,0 +1,152 @@
+//! Which shapes have a plan: the rule, without a plan in sight. It counts how often each shape is asked for, and lets a
+//! new one in when there is room, or when it was asked for more than twice as often as the kept one that has been idle
+//! longest. So a client that walks through many batch sizes does not push out the ones everybody uses, and does not make
+//! the server build plans all day; a lasting change of habits gets its plans, because counts are halved with time.
+
+use std::collections::HashMap;
+
+use super::Shapes;
+use crate::tensor::Shape;
+
+/// What to do about a shape that was asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It is kept.
+    Kept,
+    /// It is kept from now on, instead of another one if need be.
+    Keep { instead_of: Option<Shapes> },
+    /// It is not kept, and stays so.
+    Pass,
+}
+
+pub struct Admission {
+    max: usize,
+    /// Asks since counts were halved, and how many make them be halved.
+    asks: usize,
+    period: usize,
+    clock: u64,
+    counts: HashMap<Shapes, u32>,
+    /// Kept shapes and when they were last asked for.
+    kept: HashMap<Shapes, u64>,
+}
+
+impl Admission {
+    /// At least one shape is kept whatever `max` says.
+    pub fn new(max: usize) -> Self {
+        let max = max.max(1);
+        Self { max, asks: 0, period: 32 * max, clock: 0, counts: HashMap::new(), kept: HashMap::new() }
+    }
+
+    pub fn ask(&mut self, shapes: &[Shape]) -> Decision {
+        let asked = self.count(shapes);
+        if let Some(last) = self.kept.get_mut(shapes) {
+            *last = self.clock;
+            return Decision::Kept;
+        }
+        if self.kept.len() >= self.max {
+            let idle = self.idle().and_then(|idle| self.counts.get(idle)).copied().unwrap_or(0);
+            if asked <= idle.saturating_mul(2).max(1) {
+                return Decision::Pass;
+            }
+        }
+        Decision::Keep { instead_of: self.insert(shapes) }
+    }
+
+    /// Keeps a shape; the one that made room for it.
+    pub fn insert(&mut self, shapes: &[Shape]) -> Option<Shapes> {
+        self.clock += 1;
+        if let Some(last) = self.kept.get_mut(shapes) {
+            *last = self.clock;
+            return None;
+        }
+        let evicted = if self.kept.len() >= self.max { self.idle().cloned() } else { None };
+        if let Some(evicted) = &evicted {
+            self.kept.remove(evicted);
+        }
+        self.kept.insert(shapes.to_vec(), self.clock);
+        evicted
+    }
+
+    fn count(&mut self, shapes: &[Shape]) -> u32 {
+        self.clock += 1;
+        self.asks += 1;
+        if self.asks >= self.period {
+            self.asks = 0;
+            self.counts.retain(|_, count| {
+                *count /= 2;
+                *count > 0
+            });
+        }
+        if let Some(count) = self.counts.get_mut(shapes) {
+            *count += 1;
+            return *count;
+        }
+        self.counts.insert(shapes.to_vec(), 1);
+        1
+    }
+
+    /// The kept shape that was asked for longest ago.
+    fn idle(&self) -> Option<&Shapes> {
+        self.kept.iter().min_by_key(|(_, last)| **last).map(|(shapes, _)| shapes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smallvec::smallvec;
+
+    fn rows(count: usize) -> Shapes {
+        vec![smallvec![count, 4]]
+    }
+
+    fn asked(admission: &mut Admission, sizes: impl IntoIterator<Item = usize>) -> Vec<Decision> {
+        sizes.into_iter().map(|size| admission.ask(&rows(size))).collect()
+    }
+
+    #[test]
+    fn there_is_room_until_there_is_none() {
+        let mut admission = Admission::new(2);
+        assert_eq!(
+            asked(&mut admission, [1, 2, 1, 3, 2]),
+            [
+                Decision::Keep { instead_of: None },
+                Decision::Keep { instead_of: None },
+                Decision::Kept,
+                Decision::Pass,
+                Decision::Kept,
+            ]
+        );
+    }
+
+    #[test]
+    fn walking_through_many_sizes_replaces_nothing() {
+        let mut admission = Admission::new(8);
+        let builds = |decisions: Vec<Decision>| decisions.iter().filter(|d| matches!(d, Decision::Keep { .. })).count();
+        assert_eq!(builds(asked(&mut admission, 1..=8)), 8);
+        for sizes in [12, 64, 500] {
+            let walk = (0..50).flat_map(|_| 1..=sizes);
+            let built = builds(asked(&mut admission, walk));
+            assert!(built <= 50 * sizes / 100, "{built} builds while walking through {sizes} sizes");
+        }
+        assert!(admission.counts.len() <= 64 * 8, "{} counts", admission.counts.len());
+    }
+
+    #[test]
+    fn a_lasting_change_of_habits_gets_its_plans() {
+        let mut admission = Admission::new(2);
+        asked(&mut admission, (0..1000).map(|at| at % 2));
+        let decisions = asked(&mut admission, (0..1000).map(|at| 10 + at % 2));
+        assert_eq!(decisions[998..], [Decision::Kept, Decision::Kept]);
+        assert_eq!(admission.kept.len(), 2);
+    }
+
+    #[test]
+    fn the_shape_idle_longest_makes_room() {
+        let mut admission = Admission::new(2);
+        asked(&mut admission, [1, 2, 1]);
+        assert_eq!(admission.insert(&rows(3)), Some(rows(2)));
+        assert_eq!(admission.insert(&rows(3)), None);
+        assert_eq!(Admission::new(0).insert(&rows(1)), None);
+    }
+}

@@ -1,0 +1,96 @@
+//! A loaded model: checks that a request has the shape of the signature, carries tensors over the border and back, and
+//! leaves the computing to [`Plans`].
+
+use std::collections::HashMap;
+
+use tract_onnx::prelude::TVec;
+
+use super::convert;
+use super::plans::Plans;
+use crate::engine::{RunError, Session, guard};
+use crate::model::{Dim, GraphSummary, Port, Signature};
+use crate::tensor::{Shape, Tensor};
+
+pub struct TractSession {
+    signature: Signature,
+    summary: GraphSummary,
+    plans: Plans,
+    sample: Vec<Shape>,
+}
+
+impl TractSession {
+    pub fn new(signature: Signature, summary: GraphSummary, plans: Plans, sample: Vec<Shape>) -> Self {
+        Self { signature, summary, plans, sample }
+    }
+
+    fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
+        check(&self.signature.inputs, inputs)?;
+        let shapes: Vec<Shape> = inputs.iter().map(|input| input.shape().into()).collect();
+        let values = inputs.iter().map(convert::to_tract).collect::<Result<TVec<_>, _>>()?;
+        let answers = self.plans.run(&shapes, values)?;
+        if answers.len() != self.signature.outputs.len() {
+            return Err(format!("{} outputs came out, not {}", answers.len(), self.signature.outputs.len()));
+        }
+        let named = |(port, answer): (&Port, _)| {
+            convert::from_tract(answer, port.datatype).map_err(|reason| format!("output {:?}: {reason}", port.name))
+        };
+        self.signature.outputs.iter().zip(answers).map(named).collect()
+    }
+}
+
+impl Session for TractSession {
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn graph(&self) -> &GraphSummary {
+        &self.summary
+    }
+
+    fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, RunError> {
+        // Unwinding leaves nothing behind: what a run builds is its own, and `Plans` keeps its books panic-free.
+        let outcome = guard::catch(|| self.compute(inputs));
+        outcome.and_then(|outcome| outcome).map_err(|message| RunError { message })
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        // The parsed model keeps the weights to build from, and every plan packs them anew.
+        self.summary.weight_bytes.saturating_mul(1 + self.plans.count() as u64)
+    }
+
+    fn sample_shapes(&self) -> Vec<Shape> {
+        self.sample.clone()
+    }
+}
+
+/// Whether tensors have the count, types, ranks and sizes the signature asks for. The layers above have told the client
+/// better than this does; a plan built for a shape that cannot be is only a waste.
+fn check(ports: &[Port], inputs: &[Tensor]) -> Result<(), String> {
+    if ports.len() != inputs.len() {
+        return Err(format!("{} inputs came where the model has {}", inputs.len(), ports.len()));
+    }
+    let mut sizes: HashMap<&str, usize> = HashMap::new();
+    for (port, input) in ports.iter().zip(inputs) {
+        let name = &port.name;
+        if port.datatype != input.datatype() {
+            return Err(format!("input {name:?} is {} where the model takes {}", input.datatype(), port.datatype));
+        }
+        if port.shape.len() != input.shape().len() {
+            let (got, wanted) = (input.shape().len(), port.shape.len());
+            return Err(format!("input {name:?} has {got} axes where the model takes {wanted}"));
+        }
+        for (dim, &size) in port.shape.iter().zip(input.shape()) {
+            let wanted = match dim {
+                Dim::Fixed(wanted) => *wanted,
+                Dim::Symbol(axis) => *sizes.entry(axis).or_insert(size),
+            };
+            if wanted != size {
+                return Err(format!(
+                    "input {name:?} has shape {:?}; the axis {dim} must be {wanted} long",
+                    input.shape()
+                ));
+            }
+        }
+    }
+    Ok(())
+}
