@@ -71,9 +71,9 @@ fn heavy_dependencies_have_one_place() {
     let mut wrong = Vec::new();
     for source in sources() {
         for (words, places, reason) in RESERVED {
-            let allowed = places.iter().any(|place| {
-                source.path == *place || (place.ends_with('/') && source.path.starts_with(place))
-            });
+            let allowed = places
+                .iter()
+                .any(|place| source.path == *place || (place.ends_with('/') && source.path.starts_with(place)));
             for word in words.iter().filter(|_| !allowed) {
                 if says(&source.code, word) {
                     wrong.push(format!("{} says `{word}`: {reason}", source.path));
@@ -85,15 +85,18 @@ fn heavy_dependencies_have_one_place() {
 }
 
 #[test]
-fn the_map_in_lib_is_this_table() {
+fn every_module_has_a_floor() {
     let lib = fs::read_to_string(root().join("lib.rs")).unwrap();
-    let declared: Vec<&str> = lib
+    let mut declared: Vec<&str> = lib
         .lines()
         .filter_map(|line| line.strip_prefix("pub mod ").or_else(|| line.strip_prefix("mod ")))
         .filter_map(|rest| rest.strip_suffix(';'))
+        .chain(["main"])
         .collect();
-    let table: Vec<&str> = FLOORS.iter().map(|(module, _)| *module).filter(|module| *module != "main").collect();
-    assert_eq!(declared, table, "lib.rs declares the modules from the ground up");
+    let mut table: Vec<&str> = FLOORS.iter().map(|(module, _)| *module).collect();
+    declared.sort_unstable();
+    table.sort_unstable();
+    assert_eq!(declared, table);
 }
 
 #[test]
