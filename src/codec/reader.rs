@@ -211,7 +211,11 @@ impl<'j> Reader<'j> {
     #[cold]
     pub(super) fn wrong_type(&self, peek: Peek, expected: impl Into<String>) -> Box<DecodeError> {
         let offset = self.here();
-        if let Err(syntax) = self.kind_of(peek) {
+        // The first character may promise what the rest does not keep.
+        let mut whole = self.at(Span { start: offset, end: self.text.len() });
+        if !matches!(peek, Peek::Array | Peek::Object)
+            && let Err(syntax) = whole.skip()
+        {
             return syntax;
         }
         self.error(offset, "wrong_type", "a value of the wrong type", expected, self.excerpt(offset))
