@@ -317,7 +317,7 @@ impl<'j> Reader<'j> {
             EofWhileParsingList => self.truncated(offset, "',' or ']'"),
             EofWhileParsingObject => self.truncated(offset, "',' or '}'"),
             EofWhileParsingString => self.truncated(offset, "a closing quote"),
-            EofWhileParsingValue | UnexpectedEndOfHexEscape => self.truncated(offset, "the rest of the value"),
+            EofWhileParsingValue => self.truncated(offset, "the rest of the value"),
             ExpectedColon => self.broken(offset, "':'"),
             ExpectedListCommaOrEnd => self.broken(offset, "',' or ']'"),
             ExpectedObjectCommaOrEnd => self.broken(offset, "',' or '}'"),
@@ -325,7 +325,7 @@ impl<'j> Reader<'j> {
             KeyMustBeAString => self.broken(offset, "a key in double quotes"),
             InvalidNumber => self.broken(offset, "a number as JSON writes it, such as 0.5 or -1e3"),
             ExpectedSomeIdent => self.broken(offset, "true, false, null, NaN or Infinity"),
-            InvalidEscape | InvalidUnicodeCodePoint | LoneLeadingSurrogateInHexEscape => {
+            InvalidEscape | InvalidUnicodeCodePoint | LoneLeadingSurrogateInHexEscape | UnexpectedEndOfHexEscape => {
                 self.broken(offset, "a valid escape sequence")
             }
             ControlCharacterWhileParsingString => self.broken(offset, "control characters written as \\u escapes"),
