@@ -302,7 +302,8 @@ impl<'j> Reader<'j> {
         if self.text.trim().is_empty() {
             return self.error(0, "empty_body", "the body is empty", "a JSON value", "nothing");
         }
-        self.error(offset, "truncated_json", "the body ends in the middle of a value", expected, "the end of the body")
+        let what = format!("the body ends in the middle of a value, after {} bytes", self.text.len());
+        self.error(offset, "truncated_json", what, expected, "the end of the body")
     }
 
     /// A fault of the JSON itself.

@@ -121,11 +121,15 @@ fn messages_read_as_sentences() {
         (
             "[[1,2],[3]]",
             None,
-            "arrays at the same level have different lengths: expected 2 elements as in the first one, got 1 elements",
+            "arrays at the same level have different lengths: expected 2 elements as in the first one, got 1 element",
         ),
         (r#"[[1,"abc"]]"#, Some(Fp32), r#"a value of the wrong type: expected a number (FP32), got the string "abc""#),
         ("[300]", Some(Uint8), "a value is out of range: expected UINT8 from 0 to 255, got 300"),
-        ("[1,2", None, "the body ends in the middle of a value: expected ',' or ']', got the end of the body"),
+        (
+            "[1,2",
+            None,
+            "the body ends in the middle of a value, after 4 bytes: expected ',' or ']', got the end of the body",
+        ),
     ] {
         assert_eq!(nested(text, hint).expect_err(text).to_string(), expected);
     }
