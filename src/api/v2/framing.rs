@@ -69,7 +69,7 @@ pub(super) fn whole_body_tensor(signature: &Signature, body: Bytes) -> Result<(S
     };
     if let Some(axis) = free {
         let unit = shape.iter().try_fold(width, |bytes, &size| bytes.checked_mul(size)).unwrap_or(0);
-        if unit == 0 || body.len() % unit != 0 {
+        if unit == 0 || !body.len().is_multiple_of(unit) {
             let what = format!("the body does not divide into {} of shape {:?}", port.datatype, port.wire_shape());
             let expected = format!("a multiple of {unit} bytes");
             return Err(DecodeError::new("wrong_count", what, expected, format!("{} bytes", body.len())));

@@ -1,0 +1,228 @@
+//! A server on a free port and a client for it, so that tests read as sentences.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use onnxd::api::server::{self, Limits};
+use onnxd::api::{App, Config, router};
+use onnxd::batching::{self, Pool};
+use onnxd::engine::fake::{Fake, FakeSession};
+use onnxd::engine::{Engine, tract};
+use onnxd::registry::{self, Catalog, Registry};
+use onnxd::serving::{Latch, Serving};
+use onnxd::telemetry::Metrics;
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+/// Longer than anything takes that works.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct TestServer {
+    pub url: String,
+    pub address: SocketAddr,
+    pub serving: Arc<Serving>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<usize>>,
+}
+
+/// Serves models by their paths below the crate.
+pub fn start(models: &[&str]) -> TestServer {
+    start_with(models, |_| {})
+}
+
+/// The same with some settings changed.
+pub fn start_with(models: &[&str], change: impl FnOnce(&mut Config)) -> TestServer {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let sources = models.iter().map(|model| root.join(model)).collect();
+    serve(sources, Arc::new(tract::Tract::default()), change)
+}
+
+/// A model `echo` whose answer to a row that begins with 1 waits until the test lets it go.
+pub fn start_with_gate(change: impl FnOnce(&mut Config)) -> (TestServer, Gate) {
+    let (entered_sender, entered) = channel();
+    let (open, opened) = channel();
+    let opened = Mutex::new(opened);
+    let engine = Fake::new(FakeSession::rows_in_rows_out(2), move |inputs| {
+        if inputs[0].values::<f32>().is_some_and(|values| values.first() == Some(&1.0)) {
+            let _ = entered_sender.send(());
+            let _ = opened.lock().expect("no test panics here").recv_timeout(PATIENCE);
+        }
+        Ok(inputs.to_vec())
+    });
+    let folder = tempfile::tempdir().expect("a folder for the model");
+    let file = folder.path().join("echo.onnx");
+    std::fs::write(&file, "scripted").expect("a file for the model");
+    (serve(vec![file], Arc::new(engine), change), Gate { entered, open })
+}
+
+/// Holds back one computation at a time.
+pub struct Gate {
+    entered: Receiver<()>,
+    open: Sender<()>,
+}
+
+impl Gate {
+    pub fn wait_until_something_computes(&self) {
+        self.entered.recv_timeout(PATIENCE).expect("a computation should have begun");
+    }
+
+    pub fn let_one_go(&self) {
+        self.open.send(()).expect("the server is there");
+    }
+}
+
+fn serve(sources: Vec<PathBuf>, engine: Arc<dyn Engine>, change: impl FnOnce(&mut Config)) -> TestServer {
+    let mut config =
+        Config { max_body: 1 << 20, request_timeout: PATIENCE, max_in_flight: 64, cors_origins: Vec::new() };
+    change(&mut config);
+    let metrics = Arc::new(Metrics::new().expect("metrics"));
+    let pool =
+        Pool::start(batching::Config { threads: 1, ..Default::default() }, Arc::clone(&metrics)).expect("threads");
+    let catalog = Catalog::scan(&registry::Config { sources, default_model: None, model_name: None }).expect("models");
+    let registry = Arc::new(Registry::new(catalog, engine, pool, Arc::clone(&metrics)));
+    registry.load_all();
+    let serving = Arc::new(Serving::new(registry, metrics));
+    serving.readiness().open(Latch::Models);
+
+    let (stop, stopped) = oneshot::channel();
+    let (bound, address) = channel();
+    let app = App::new(Arc::clone(&serving), config);
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            bound.send(listener.local_addr().expect("an address")).expect("the test waits");
+            let limits = Limits { drain: PATIENCE, ..Limits::default() };
+            server::serve(listener, router(app), async { drop(stopped.await) }, limits).await
+        })
+    });
+    let address = address.recv().expect("the listener's address");
+    serving.readiness().open(Latch::Listening);
+    TestServer { url: format!("http://{address}"), address, serving, stop: Some(stop), thread: Some(thread) }
+}
+
+impl TestServer {
+    pub fn get(&self, path: &str) -> Reply {
+        self.send("GET", path, &[], b"")
+    }
+
+    pub fn post(&self, path: &str, body: impl AsRef<[u8]>) -> Reply {
+        self.send("POST", path, &[("content-type", "application/json")], body.as_ref())
+    }
+
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .allow_non_standard_methods(true)
+            .timeout_global(Some(PATIENCE))
+            .build();
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let agent = ureq::Agent::new_with_config(config);
+        let answer = match method {
+            "GET" | "HEAD" | "OPTIONS" if body.is_empty() => agent.run(request.body(()).expect("a request")),
+            _ => agent.run(request.body(body).expect("a request")),
+        };
+        let (head, mut body) = answer.expect("an answer").into_parts();
+        let body = body.with_config().limit(1 << 30).read_to_vec().expect("a whole body");
+        let headers = head
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+        Reply { status: head.status.as_u16(), headers: headers.collect(), body }
+    }
+
+    /// A connection to speak on by hand.
+    pub fn connect(&self) -> Connection {
+        let stream = TcpStream::connect(self.address).expect("a connection");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        Connection(stream)
+    }
+
+    /// Tells the server to stop, without waiting for it.
+    pub fn stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    /// How many connections the stopped server had to cut off.
+    pub fn cut_off(mut self) -> usize {
+        self.stop();
+        self.thread.take().expect("stopped once").join().expect("the server ends in peace")
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Bytes in, bytes out.
+pub struct Connection(TcpStream);
+
+impl Connection {
+    pub fn write(&mut self, text: &str) -> &mut Self {
+        self.0.write_all(text.as_bytes()).expect("the server reads");
+        self
+    }
+
+    /// What comes until one answer with a `content-length` is whole.
+    pub fn read_answer(&mut self) -> String {
+        let mut text = Vec::new();
+        let mut byte = [0];
+        while !text.ends_with(b"\r\n\r\n") {
+            self.0.read_exact(&mut byte).expect("a head");
+            text.push(byte[0]);
+        }
+        let head = String::from_utf8(text).expect("text").to_ascii_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let mut body = vec![0; length.expect("a length").trim().parse().expect("a number")];
+        self.0.read_exact(&mut body).expect("a body");
+        head + &String::from_utf8_lossy(&body)
+    }
+
+    /// Whether the server has closed the connection, waiting until it has.
+    pub fn is_closed_by_the_server(&mut self) -> bool {
+        matches!(self.0.read(&mut [0]), Ok(0))
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("text")
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {}", self.text()))
+    }
+
+    /// The answer as JSON, which has to be a good one.
+    pub fn ok(&self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.text());
+        self.json()
+    }
+
+    /// The words of an error in the Open Inference Protocol, which has to be of this status.
+    pub fn error(&self, status: u16) -> String {
+        assert_eq!(self.status, status, "{}", self.text());
+        self.json()["error"].as_str().expect("an error in words").to_owned()
+    }
+}
