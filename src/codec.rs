@@ -25,4 +25,6 @@ pub use npy::{read_npy, write_npy};
 pub use raw::{checked_count, raw_size, read_raw, write_raw};
 pub use reader::{Key, Kind, MAX_DEPTH, Reader, Span};
 pub use values::Values;
-pub use write::{Elements, NonFinite, with_elements, write_flat, write_nested, write_part, write_string};
+pub use write::{
+    Elements, NonFinite, with_elements, write_flat, write_nested, write_nesting, write_part, write_string,
+};

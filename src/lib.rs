@@ -8,6 +8,7 @@
 pub mod tensor;
 
 // Floor 1: words made of tensors.
+pub mod codec;
 pub mod model;
 
 // Floor 2: parts that do not know each other.
@@ -24,5 +25,9 @@ pub mod registry;
 pub mod serving;
 
 // Floor 6: the edge, every protocol.
+pub mod api;
 
 // Floors 7 to 9: settings, composition, commands.
+pub mod config;
+pub mod app;
+pub mod cli;

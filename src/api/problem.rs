@@ -36,16 +36,34 @@ impl Dialect {
 /// What the edge itself refuses, before any use case is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    UnknownRoute { path: String },
-    MethodNotAllowed { method: String },
+    UnknownRoute {
+        path: String,
+    },
+    MethodNotAllowed {
+        method: String,
+    },
     /// No form in which the answer can be given is among those the client accepts.
-    NotAcceptable { got: String, expected: &'static str },
-    WrongContentType { got: String, expected: &'static str },
-    UnknownEncoding { got: String },
-    BodyTooLarge { limit: usize },
+    NotAcceptable {
+        got: String,
+        expected: &'static str,
+    },
+    WrongContentType {
+        got: String,
+        expected: &'static str,
+    },
+    UnknownEncoding {
+        got: String,
+    },
+    BodyTooLarge {
+        limit: usize,
+    },
     BodyTooSlow,
-    UnreadableBody { reason: String },
-    NotOffered { what: String },
+    UnreadableBody {
+        reason: String,
+    },
+    NotOffered {
+        what: String,
+    },
     Internal,
 }
 

@@ -70,6 +70,12 @@ impl<'j> Reader<'j> {
         Self::part(self.text, span.start, span.end)
     }
 
+    /// A cursor at the next value, to look at what comes before reading it.
+    pub fn lookahead(&mut self) -> Result<Self> {
+        let start = self.offset()?;
+        Ok(self.at(Span { start, end: self.text.len() }))
+    }
+
     /// The whole text, whatever part the cursor walks.
     pub fn text(&self) -> &'j str {
         self.text

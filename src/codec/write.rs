@@ -28,7 +28,7 @@ pub fn write_flat(tensor: &Tensor, out: &mut Vec<u8>, non_finite: NonFinite) {
 /// Elements beyond the tensor are not written.
 pub fn write_part(tensor: &Tensor, shape: &[usize], start: usize, out: &mut Vec<u8>, non_finite: NonFinite) {
     with_elements(tensor, start, element_count(shape).unwrap_or(0), |elements| {
-        nest(shape, out, &mut |index, out| elements.write(index, out, non_finite));
+        write_nesting(shape, out, |index, out| elements.write(index, out, non_finite));
     });
 }
 
@@ -87,11 +87,12 @@ impl<T: WriteJson> Elements for &[T] {
     }
 }
 
-/// Brackets and commas round what `one` writes for each flat index. Recursion follows the rank of a tensor we hold.
-fn nest(shape: &[usize], out: &mut Vec<u8>, one: &mut dyn FnMut(usize, &mut Vec<u8>)) {
-    fn level(shape: &[usize], next: &mut usize, out: &mut Vec<u8>, one: &mut dyn FnMut(usize, &mut Vec<u8>)) {
+/// Brackets and commas of nested arrays round what `leaf` writes for each position in row-major order. The recursion is
+/// as deep as the shape, which belongs to a tensor we hold.
+pub fn write_nesting(shape: &[usize], out: &mut Vec<u8>, mut leaf: impl FnMut(usize, &mut Vec<u8>)) {
+    fn level(shape: &[usize], next: &mut usize, out: &mut Vec<u8>, leaf: &mut impl FnMut(usize, &mut Vec<u8>)) {
         let Some((&size, inner)) = shape.split_first() else {
-            one(*next, out);
+            leaf(*next, out);
             *next += 1;
             return;
         };
@@ -100,11 +101,11 @@ fn nest(shape: &[usize], out: &mut Vec<u8>, one: &mut dyn FnMut(usize, &mut Vec<
             if index > 0 {
                 out.push(b',');
             }
-            level(inner, next, out, one);
+            level(inner, next, out, leaf);
         }
         out.push(b']');
     }
-    level(shape, &mut 0, out, one);
+    level(shape, &mut 0, out, &mut leaf);
 }
 
 trait WriteJson: Clone {

@@ -1,14 +1,17 @@
 //! What lies on disk: turns files and folders into a list of model versions to load. Reads names only, no model bytes.
 //!
 //! Layouts, in any mix: `model.onnx` or `anything.onnx` (a file, or a folder of them), `<version>/model.onnx`, and
-//! `<model>/<version>/model.onnx`, which is Triton's layout and what KServe's storage initializer leaves behind.
+//! `<model>/<version>/model.onnx`, which is Triton's layout and what KServe's storage initializer leaves behind. A folder
+//! of models may hold a `repository.toml` that names its default model.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::model::{ModelName, Version};
+use serde::Deserialize;
+
+use crate::model::{ModelName, NameError, Version};
 
 /// One model version to load.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,12 +40,14 @@ pub enum CatalogError {
     )]
     Empty(Vec<PathBuf>),
     #[error("{path}: {source}")]
-    Name { path: PathBuf, source: crate::model::NameError },
+    Name { path: PathBuf, source: NameError },
     #[error("model {name} version {version} is there twice: {first} and {second}")]
     Twice { name: ModelName, version: Version, first: PathBuf, second: PathBuf },
     #[error("the folder {0} holds several .onnx files: keep one per version")]
     SeveralFiles(PathBuf),
-    #[error("--default-model {wanted}: there is no such model; there are {}", names(.known))]
+    #[error("{path}: {reason}")]
+    Repository { path: PathBuf, reason: String },
+    #[error("the default model {wanted} is not there; there are {}", names(.known))]
     UnknownDefault { wanted: ModelName, known: Vec<ModelName> },
     #[error("--model-name {wanted} needs exactly one model; there are {}", names(.known))]
     SeveralModels { wanted: ModelName, known: Vec<ModelName> },
@@ -52,8 +57,12 @@ impl Catalog {
     /// Looks through every source. Fails on anything that cannot be meant.
     pub fn scan(config: &super::Config) -> Result<Self, CatalogError> {
         let mut catalog = Self::default();
+        let mut named_default = config.default_model.clone();
         for source in &config.sources {
             let found = scan_source(source)?;
+            if named_default.is_none() {
+                named_default = read_default(source)?;
+            }
             if found.is_empty() {
                 return Err(CatalogError::Empty(vec![source.clone()]));
             }
@@ -65,7 +74,7 @@ impl Catalog {
         if let Some(wanted) = &config.model_name {
             catalog.rename_only(wanted)?;
         }
-        catalog.default_model = catalog.choose_default(config.default_model.as_ref())?;
+        catalog.default_model = catalog.choose_default(named_default.as_ref())?;
         Ok(catalog)
     }
 
@@ -109,6 +118,25 @@ impl Catalog {
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.models.values().flat_map(BTreeMap::values)
     }
+}
+
+/// What a folder of models says of itself as a whole.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Repository {
+    /// Answers requests that name no model, unless the settings say otherwise.
+    default_model: Option<String>,
+}
+
+fn read_default(source: &Path) -> Result<Option<ModelName>, CatalogError> {
+    let path = source.join("repository.toml");
+    let wrong = |reason: String| CatalogError::Repository { path: path.clone(), reason };
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = fs::read_to_string(&path).map_err(|error| io_error(&path, error))?;
+    let repository: Repository = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    repository.default_model.map(|name| name.parse()).transpose().map_err(|error: NameError| wrong(error.to_string()))
 }
 
 fn scan_source(source: &Path) -> Result<Vec<Entry>, CatalogError> {
@@ -283,6 +311,18 @@ mod tests {
         assert!(matches!(scan(root.path(), &["nowhere"]), Err(CatalogError::Io { .. })));
         assert!(matches!(scan(root.path(), &["two"]), Err(CatalogError::SeveralFiles(_))));
         assert!(matches!(scan(root.path(), &["ü.onnx"]), Err(CatalogError::Name { .. })));
+    }
+
+    #[test]
+    fn a_folder_may_name_its_default() {
+        let root = folder(&["a.onnx", "b.onnx"]);
+        let write = |text| fs::write(root.path().join("repository.toml"), text).unwrap();
+        write("default_model = 'b'");
+        assert_eq!(scan(root.path(), &["."]).unwrap().default_model, Some("b".parse().unwrap()));
+        write("default_model = 'c'");
+        assert!(matches!(scan(root.path(), &["."]), Err(CatalogError::UnknownDefault { .. })));
+        write("default = 'b'");
+        assert!(matches!(scan(root.path(), &["."]), Err(CatalogError::Repository { .. })));
     }
 
     #[test]

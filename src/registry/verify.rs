@@ -4,11 +4,8 @@
 
 use crate::engine::Session;
 use crate::model::{ClassLabels, Dim, Golden, ModelCard, OutputRole, Port, Signature};
-use crate::tensor::{DataType, Shape, Tensor};
+use crate::tensor::{DataType, Tensor};
 
-/// Sizes tried for axes of any size other than the batch: 1 suits tables and sequences, the larger ones nets that halve
-/// an image several times.
-const PROBE_SIZES: [usize; 4] = [1, 8, 64, 224];
 /// Values tried: zeros are a legal index and a legal pixel; ones help a model that divides by its input.
 const PROBE_VALUES: [f64; 2] = [0.0, 1.0];
 /// A probe larger than this says nothing more.
@@ -144,25 +141,23 @@ fn compare(got: &Tensor, expected: &Tensor, tolerance: f64) -> Result<(), String
 }
 
 fn warm_up(session: &dyn Session) -> Result<(), String> {
-    let mut reason = "no probe fits in memory".to_string();
-    for size in PROBE_SIZES {
-        for value in PROBE_VALUES {
-            let probe = |port: &Port| made_up(port, size, value);
-            let Some(inputs) = session.signature().inputs.iter().map(probe).collect::<Option<Vec<_>>>() else { break };
-            match session.run(&inputs) {
-                Ok(_) => return Ok(()),
-                Err(error) => reason = error.to_string(),
-            }
+    let shapes = session.sample_shapes();
+    let mut reason = "the smallest run does not fit in memory".to_string();
+    for value in PROBE_VALUES {
+        let ports = session.signature().inputs.iter().zip(&shapes);
+        let inputs = ports.map(|(port, shape)| made_up(port.datatype, shape, value)).collect::<Option<Vec<_>>>();
+        match inputs.map(|inputs| session.run(&inputs)) {
+            Some(Ok(_)) => return Ok(()),
+            Some(Err(error)) => reason = error.to_string(),
+            None => {}
         }
     }
     Err(format!("a first run on made-up values failed: {reason}. Give golden rows in model.toml if it needs real ones"))
 }
 
-fn made_up(port: &Port, size: usize, value: f64) -> Option<Tensor> {
-    let axis = |(axis, dim): (usize, &Dim)| dim.fixed().unwrap_or(if axis == 0 { 1 } else { size });
-    let shape: Shape = port.shape.iter().enumerate().map(axis).collect();
-    let count = crate::tensor::element_count(&shape).filter(|&count| count <= MAX_PROBE_ELEMENTS)?;
-    match port.datatype {
+fn made_up(datatype: DataType, shape: &[usize], value: f64) -> Option<Tensor> {
+    let count = crate::tensor::element_count(shape).filter(|&count| count <= MAX_PROBE_ELEMENTS)?;
+    match datatype {
         DataType::Bytes => Tensor::from_strings(shape, vec![String::new(); count]).ok(),
         DataType::Bool => Tensor::from_vec(shape, vec![value != 0.0; count]).ok(),
         datatype => Tensor::from_vec(shape, vec![value; count]).ok()?.cast(datatype).ok(),
@@ -172,6 +167,7 @@ fn made_up(port: &Port, size: usize, value: f64) -> Option<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tensor::Shape;
 
     fn floats(values: &[f32]) -> Tensor {
         Tensor::from_vec(Shape::from_slice(&[values.len()]), values.to_vec()).unwrap()

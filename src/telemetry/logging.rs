@@ -23,9 +23,12 @@ pub enum LogFormat {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogLevel(LevelFilter);
 
+/// Text where a person is looking, JSON where a collector is.
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { format: LogFormat::Text, level: LogLevel(LevelFilter::INFO) }
+        let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        let format = if terminal { LogFormat::Text } else { LogFormat::Json };
+        Self { format, level: LogLevel(LevelFilter::INFO) }
     }
 }
 

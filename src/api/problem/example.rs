@@ -59,7 +59,8 @@ fn worked(model: &Description, port: &Port) -> Option<Tensor> {
     let golden = model.card.golden.as_ref().filter(|_| model.signature.is_batched());
     let inputs = golden.map(|golden| golden.inputs.as_slice()).unwrap_or_default();
     let row = inputs.iter().find(|(name, _)| *name == port.name).and_then(|(_, tensor)| tensor.slice_rows(0, 1).ok());
-    if let Some(row) = row.and_then(|row| row.cast(port.datatype).ok()).filter(|row| row.shape().len() == port.shape.len())
+    if let Some(row) =
+        row.and_then(|row| row.cast(port.datatype).ok()).filter(|row| row.shape().len() == port.shape.len())
     {
         return Some(row);
     }

@@ -100,10 +100,7 @@ fn the_open_inference_protocol_gets_one_sentence_and_a_made_example() {
     let place = Place::Input { index: 1, aspect: Aspect::Shape };
     let error = Error::of(&model(None), invalid(place));
     let object = read(&of_error(Dialect::Oip, &error).error_object());
-    assert_eq!(
-        object["error"],
-        "input \"x\" has 1 axis: expected shape [-1, 2], got shape [3] (at /inputs/1/shape)"
-    );
+    assert_eq!(object["error"], "input \"x\" has 1 axis: expected shape [-1, 2], got shape [3] (at /inputs/1/shape)");
     assert_eq!(
         object["example"],
         json!({"inputs": [

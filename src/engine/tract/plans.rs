@@ -14,7 +14,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tract_onnx::prelude::{
-    InferenceFact, InferenceModel, InferenceModelExt, IntoRunnable, TValue, TVec, TractResult, TypedRunnableModel,
+    InferenceFact, InferenceModel, InferenceModelExt, IntoRunnable, TVec, TValue, TractError, TractResult, TypedModel,
+    TypedRunnableModel,
 };
 
 use self::admission::{Admission, Decision};
@@ -99,8 +100,12 @@ impl Plans {
         let Some(free) = free else {
             return self.compute(&self.prepare(shapes)?, inputs);
         };
-        // A failure may be the values' fault or this plan's: the plan for known sizes has the last word.
-        self.compute(free, inputs.clone()).or_else(|_| self.compute(&self.build(shapes)?, inputs))
+        // A failure, or no elements at all, may be the values' doing or this plan's: the plan for known sizes has the
+        // last word.
+        match self.compute(free, inputs.clone()) {
+            Ok(answer) if is_empty(shapes) || answer.iter().all(|answer| answer.len() > 0) => Ok(answer),
+            _ => self.compute(&self.build(shapes)?, inputs),
+        }
     }
 
     /// Builds the plan for free sizes and holds its answer against that of a plan for known ones.
@@ -126,8 +131,26 @@ impl Plans {
                 let fact = InferenceFact::dt_shape(convert::datum_type(*datatype), shape.as_slice());
                 model.set_input_fact(at, fact)?;
             }
+            let model = model.into_typed()?;
+            self.kernels_fit(&model, shapes)?;
             model.into_optimized()?.into_runnable()
         })
+    }
+
+    /// Whether every window that slides over its input fits into it. tract answers with nothing at all where it does
+    /// not, which is no answer unless nothing was asked.
+    fn kernels_fit(&self, model: &TypedModel, shapes: &[Shape]) -> TractResult<()> {
+        const SLIDING: &[&str] = &["AveragePool", "Conv", "ConvInteger", "LpPool", "MaxPool", "QLinearConv"];
+        if is_empty(shapes) {
+            return Ok(());
+        }
+        for node in model.nodes() {
+            let empty = node.outputs.iter().any(|output| output.fact.shape.iter().any(|dim| *dim == 0.into()));
+            if empty && self.blame.operator(&node.name).is_some_and(|operator| SLIDING.contains(&operator)) {
+                return Err(TractError::msg("its input is smaller than its kernel").context(format!("{node}")));
+            }
+        }
+        Ok(())
     }
 
     fn build_free(&self) -> Result<Plan, String> {
@@ -177,4 +200,9 @@ impl Kept {
         }
         Arc::clone(self.plans.entry(shapes.to_vec()).or_default())
     }
+}
+
+/// Whether nothing is asked.
+fn is_empty(shapes: &[Shape]) -> bool {
+    shapes.iter().any(|shape| shape.contains(&0))
 }

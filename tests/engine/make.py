@@ -1,0 +1,137 @@
+"""Writes the models that `tests/engine.rs` reads beside the common fixtures: recurrent layers as PyTorch exports them,
+and files that do their best to make a loader fall over. A second run gives the same bytes.
+
+    .venv/bin/python tests/engine/make.py
+"""
+
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+HERE = Path(__file__).parent / "models"
+FP32, INT64 = TensorProto.FLOAT, TensorProto.INT64
+OPSET = 17
+
+
+class Last(torch.nn.Module):
+    """A recurrent layer over a batch of sequences, and a linear layer on its last step."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+        self.head = torch.nn.Linear(layer.hidden_size * (2 if layer.bidirectional else 1), 2)
+
+    def forward(self, x):
+        steps, _ = self.layer(x)
+        return self.head(steps[:, -1])
+
+
+def recurrent():
+    layers = {
+        "lstm": torch.nn.LSTM,
+        "gru": torch.nn.GRU,
+    }
+    for name, layer in layers.items():
+        for both in (False, True):
+            torch.manual_seed(0)
+            model = Last(layer(3, 4, batch_first=True, bidirectional=both)).eval()
+            file = HERE / f"{name}{'_bidirectional' if both else ''}.onnx"
+            torch.onnx.export(
+                model,
+                (torch.zeros(1, 6, 3),),
+                file,
+                input_names=["x"],
+                output_names=["y"],
+                dynamic_axes={"x": {0: "batch"}},
+                opset_version=OPSET,
+                dynamo=False,
+            )
+            rows = np.random.default_rng(0).standard_normal((5, 6, 3)).astype(np.float32)
+            answers = onnxruntime.InferenceSession(file).run(None, {"x": rows})[0]
+            text = json.dumps({"inputs": {"x": wire(rows)}, "outputs": {"y": wire(answers)}})
+            file.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+
+
+def wire(array):
+    return {"datatype": "FP32", "shape": list(array.shape), "data": [float(str(value)) for value in array.flat]}
+
+
+def save(name, nodes, inputs, outputs, weights=None, **model):
+    def ports(described):
+        return [helper.make_tensor_value_info(name, code, shape) for name, (code, shape) in described.items()]
+
+    weights = [numpy_helper.from_array(array, name) for name, array in (weights or {}).items()]
+    graph = helper.make_graph(nodes, name, ports(inputs), ports(outputs), weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8, **model)
+    (HERE / f"{name}.onnx").write_bytes(model.SerializeToString(deterministic=True))
+    return model
+
+
+def hostile():
+    relu = helper.make_node("Relu", ["x"], ["y"])
+
+    nested = "(" * 20_000 + "N" + ")" * 20_000
+    save("nested_dims", [relu], {"x": (FP32, [nested, 2])}, {"y": (FP32, [nested, 2])})
+
+    save("output_from_nowhere", [relu], {"x": (FP32, ["N"])}, {"z": (FP32, ["N"])})
+    save("input_from_nowhere", [helper.make_node("Add", ["x", "w"], ["y"])], {"x": (FP32, ["N"])}, {"y": (FP32, ["N"])})
+    save("no_rank", [relu], {"x": (FP32, None)}, {"y": (FP32, None)})
+    save("huge_input", [relu], {"x": (FP32, [2**40, 2**40])}, {"y": (FP32, [2**40, 2**40])})
+    save("wrong_output_type", [relu], {"x": (FP32, ["N"])}, {"y": (INT64, ["N"])})
+    save("bad_permutation", [helper.make_node("Transpose", ["x"], ["y"], perm=[5, 1])], {"x": (FP32, ["N", 2])}, {"y": (FP32, [2, "N"])})
+    save("zero_stride", [helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2], strides=[0, 0])], {"x": (FP32, ["N", 1, 4, 4])}, {"y": (FP32, ["N", 1, 2, 2])})
+
+    outside = numpy_helper.from_array(np.zeros(2, np.float32), "w")
+    outside.ClearField("raw_data")
+    outside.data_location = TensorProto.EXTERNAL
+    for key, value in {"location": "../lstm.onnx", "length": "8"}.items():
+        outside.external_data.add(key=key, value=value)
+    add = helper.make_node("Add", ["x", "w"], ["y"])
+    model = save("data_outside", [add], {"x": (FP32, ["N", 2])}, {"y": (FP32, ["N", 2])})
+    model.graph.initializer.append(outside)
+    (HERE / "data_outside.onnx").write_bytes(model.SerializeToString(deterministic=True))
+
+
+def peculiar():
+    # Declared for one row, as a tracing exporter leaves it, although any number works.
+    save("one_row_declared", [helper.make_node("Relu", ["x"], ["y"])], {"x": (FP32, ["N", 2])}, {"y": (FP32, [1, 2])})
+    # As many rows out as there are numbers above zero: axis 0 of the output is not the batch.
+    save(
+        "rows_by_value",
+        [helper.make_node("NonZero", ["x"], ["indices"]), helper.make_node("Transpose", ["indices"], ["y"])],
+        {"x": (FP32, ["N"])},
+        {"y": (INT64, ["M", 1])},
+    )
+    # The shape of the input as an output: tract counts in symbols.
+    save("shape", [helper.make_node("Shape", ["x"], ["y"])], {"x": (FP32, ["N", "M"])}, {"y": (INT64, [2])})
+    # A convolution over sides of any length that needs them to be at least 12.
+    save(
+        "free_sides",
+        [helper.make_node("Conv", ["x", "w"], ["y"])],
+        {"x": (FP32, ["N", 1, "H", "W"])},
+        {"y": (FP32, ["N", 1, None, None])},
+        {"w": np.ones((1, 1, 12, 12), np.float32)},
+    )
+    # A weight that is also listed as an input, as old exporters do.
+    save(
+        "weight_as_input",
+        [helper.make_node("Add", ["x", "w"], ["y"])],
+        {"x": (FP32, [None, 2]), "w": (FP32, [2])},
+        {"y": (FP32, [None, None])},
+        {"w": np.array([1, 2], np.float32)},
+    )
+    # An answer that is the input itself, and one that is stored in the file.
+    save("nothing_to_do", [], {"x": (FP32, ["N"])}, {"x": (FP32, ["N"]), "w": (FP32, [2])}, {"w": np.array([1, 2], np.float32)})
+
+
+warnings.simplefilter("ignore")
+HERE.mkdir(exist_ok=True)
+recurrent()
+hostile()
+peculiar()
