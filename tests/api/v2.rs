@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Reply, TestServer, start};
+use crate::harness::{Reply, TestServer, start, start_with};
 
 const TWO_INPUTS: &str = "tests/fixtures/models/two_inputs.onnx";
 const IDENTITY: &str = "tests/fixtures/models/identity_fp32.onnx";
@@ -306,7 +306,7 @@ fn what_is_wrong_is_named_with_its_place() {
     for (code, text) in [
         ("empty_body", ""),
         ("truncated_json", r#"{"inputs": ["#),
-        ("invalid_json", r#"{"inputs": nope}"#),
+        ("invalid_json", r#"{"inputs" []}"#),
         ("trailing_data", r#"{"inputs": []} {}"#),
     ] {
         let reply = server.post("/v2/models/iris/infer", text);
@@ -343,6 +343,23 @@ fn extensions_that_are_not_offered_are_refused() {
     }
     let outputs = json!([{"name": "probabilities", "parameters": {"classification": 0}}]);
     infer(&server, "iris", json!({"inputs": [row()], "outputs": outputs})).ok();
+}
+
+#[test]
+fn megabytes_go_through() {
+    let server = start_with(&[IDENTITY], |config| config.max_body = 64 << 20);
+    let values: Vec<f32> = (0..1 << 20).map(|n| n as f32 / 7.0).collect();
+    let input = |rest: &str| {
+        format!(r#"{{"inputs":[{{"name":"input","shape":[1,1048576],"datatype":"FP32",{rest}}}],"outputs":[{{"name":"output"}}]}}"#)
+    };
+    let inline = input(&format!(r#""data":{values:?}"#));
+    let answer = server.post("/v2/models/identity_fp32/infer", inline).ok();
+    let echoed: Vec<f32> = serde_json::from_value(answer["outputs"][0]["data"].clone()).expect("numbers");
+    assert_eq!(echoed, values);
+
+    let raw = little_endian(&values);
+    let reply = infer_framed(&server, "identity_fp32", "0", &raw);
+    assert!(parted(&reply).1 == raw);
 }
 
 #[test]
