@@ -350,7 +350,9 @@ fn megabytes_go_through() {
     let server = start_with(&[IDENTITY], |config| config.max_body = 64 << 20);
     let values: Vec<f32> = (0..1 << 20).map(|n| n as f32 / 7.0).collect();
     let input = |rest: &str| {
-        format!(r#"{{"inputs":[{{"name":"input","shape":[1,1048576],"datatype":"FP32",{rest}}}],"outputs":[{{"name":"output"}}]}}"#)
+        format!(
+            r#"{{"inputs":[{{"name":"input","shape":[1,1048576],"datatype":"FP32",{rest}}}],"outputs":[{{"name":"output"}}]}}"#
+        )
     };
     let inline = input(&format!(r#""data":{values:?}"#));
     let answer = server.post("/v2/models/identity_fp32/infer", inline).ok();
