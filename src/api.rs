@@ -6,7 +6,7 @@ mod metrics;
 mod middleware;
 mod models;
 mod offload;
-mod predict;
+pub mod predict;
 mod problem;
 mod reply;
 pub mod server;
@@ -34,6 +34,13 @@ pub struct Config {
     pub max_in_flight: usize,
     /// Origins that browsers may call from (`*` for any). Empty: no CORS headers at all.
     pub cors_origins: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let request_timeout = Duration::from_secs(30);
+        Self { max_body: 64 << 20, request_timeout, max_in_flight: 512, cors_origins: Vec::new() }
+    }
 }
 
 /// What handlers share.

@@ -102,10 +102,9 @@ fn load(registry: &Registry, serving: &Serving) -> Vec<LoadOutcome> {
     let failed = outcomes.iter().find_map(|outcome| Some((outcome, outcome.result.as_ref().err()?)));
     match failed {
         // Ready means that everything configured can be served: a rollout of a broken model must not go through.
-        Some((outcome, reason)) => serving.readiness().fail(format!(
-            "model {} version {} failed to load: {reason}",
-            outcome.name, outcome.version
-        )),
+        Some((outcome, reason)) => serving
+            .readiness()
+            .fail(format!("model {} version {} failed to load: {reason}", outcome.name, outcome.version)),
         None => serving.readiness().open(Latch::Models),
     }
     outcomes

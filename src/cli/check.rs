@@ -27,7 +27,8 @@ impl Check {
             let (name, version, ms) = (&outcome.name, outcome.version, outcome.took.as_millis());
             match &outcome.result {
                 Ok(model) => {
-                    let how = if model.card.golden.is_some() { "golden rows reproduced" } else { "a first run succeeded" };
+                    let how =
+                        if model.card.golden.is_some() { "golden rows reproduced" } else { "a first run succeeded" };
                     say(format_args!("ok      {name}/{version}  {how}  {ms} ms  sha256:{}", model.id.digest))?;
                 }
                 Err(reason) => {

@@ -52,7 +52,8 @@ pub fn local_port() -> Result<u16, ConfigError> {
 
 /// Every environment variable the program reads.
 pub fn environment_names() -> Vec<String> {
-    let named = settings_command().get_arguments().filter_map(|arg| Some(variable(arg.get_long()?))).collect::<Vec<_>>();
+    let named =
+        settings_command().get_arguments().filter_map(|arg| Some(variable(arg.get_long()?))).collect::<Vec<_>>();
     named.into_iter().chain([CONFIG.into()]).chain(PORTS.map(String::from)).collect()
 }
 
@@ -69,8 +70,8 @@ fn environment() -> BTreeMap<String, String> {
 }
 
 fn read_file(path: &Path) -> Result<Settings, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
     toml::from_str(&text).map_err(|error| ConfigError::File { path: path.to_owned(), reason: error.to_string() })
 }
 
@@ -163,8 +164,11 @@ mod tests {
 
     #[test]
     fn what_kubernetes_injects_is_no_setting() {
-        let injected =
-            environment(&[("ONNXD_PORT", "tcp://10.0.0.1:80"), ("ONNXD_SERVICE_HOST", "10.0.0.1"), ("ONNXD_PORT_80_TCP", "x")]);
+        let injected = environment(&[
+            ("ONNXD_PORT", "tcp://10.0.0.1:80"),
+            ("ONNXD_SERVICE_HOST", "10.0.0.1"),
+            ("ONNXD_PORT_80_TCP", "x"),
+        ]);
         assert_eq!(read_environment(&injected).unwrap(), Settings::default());
     }
 

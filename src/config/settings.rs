@@ -191,7 +191,8 @@ fn mistakes(config: &Config) -> Vec<String> {
     need(config.compute.queue_rows > 0, "queue_rows: must be at least 1");
     need(config.compute.queue_bytes > 0, "queue_bytes: must be more than 0");
     need(config.engine.max_plans > 0, "max_plans: must be at least 1");
-    let origin = |origin: &String| origin == "*" || (origin.contains("://") && origin.is_ascii() && !origin.contains(' '));
+    let origin =
+        |origin: &String| origin == "*" || (origin.contains("://") && origin.is_ascii() && !origin.contains(' '));
     need(config.api.cors_origins.iter().all(origin), "cors_origin: write '*' or origins such as https://example.org");
     mistakes
 }

@@ -11,8 +11,15 @@ use serde::ser::{Serialize, Serializer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteSize(pub usize);
 
-const SIZES: [(&str, usize); 7] =
-    [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000), ("B", 1)];
+const SIZES: [(&str, usize); 7] = [
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("GB", 1_000_000_000),
+    ("MB", 1_000_000),
+    ("kB", 1_000),
+    ("B", 1),
+];
 
 impl FromStr for ByteSize {
     type Err = String;
@@ -115,9 +122,13 @@ mod tests {
 
     #[test]
     fn sizes_read_and_print() {
-        for (text, bytes, printed) in
-            [("64MiB", 64 << 20, "64MiB"), ("1000", 1000, "1000"), ("2 kB", 2000, "2000"), ("0", 0, "0"), ("1B", 1, "1")]
-        {
+        for (text, bytes, printed) in [
+            ("64MiB", 64 << 20, "64MiB"),
+            ("1000", 1000, "1000"),
+            ("2 kB", 2000, "2000"),
+            ("0", 0, "0"),
+            ("1B", 1, "1"),
+        ] {
             assert_eq!(text.parse(), Ok(ByteSize(bytes)));
             assert_eq!(ByteSize(bytes).to_string(), printed);
         }
@@ -128,7 +139,13 @@ mod tests {
 
     #[test]
     fn periods_read_and_print() {
-        for (text, ms, printed) in [("30s", 30_000, "30s"), ("250ms", 250, "250ms"), ("1.5s", 1500, "1500ms"), ("2m", 120_000, "120s"), ("0", 0, "0s")] {
+        for (text, ms, printed) in [
+            ("30s", 30_000, "30s"),
+            ("250ms", 250, "250ms"),
+            ("1.5s", 1500, "1500ms"),
+            ("2m", 120_000, "120s"),
+            ("0", 0, "0s"),
+        ] {
             assert_eq!(text.parse(), Ok(Period(Duration::from_millis(ms))));
             assert_eq!(Period(Duration::from_millis(ms)).to_string(), printed);
         }

@@ -37,7 +37,7 @@ pub struct Places {
 
 impl Places {
     /// The error with its place as a pointer into this body.
-    pub(super) fn located(&self, mut error: Error) -> Error {
+    pub fn located(&self, mut error: Error) -> Error {
         if let Problem::Invalid(invalid) = &mut error.problem {
             let pointer = match &invalid.place {
                 Place::Input { index, .. } => self.each.get(*index).or(self.all.as_ref()).cloned(),
