@@ -5,19 +5,23 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
+use onnxd::api;
 use onnxd::api::server::{self, Limits};
-use onnxd::api::{App, Config, router};
+use onnxd::app::{App, ShutdownConfig};
 use onnxd::batching::{self, Pool};
+use onnxd::config::Config;
+use onnxd::engine::Engine;
 use onnxd::engine::fake::{Fake, FakeSession};
-use onnxd::engine::{Engine, tract};
 use onnxd::registry::{self, Catalog, Registry};
-use onnxd::serving::{Latch, Serving};
+use onnxd::serving::{Latch, Serving, Unready};
 use onnxd::telemetry::Metrics;
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
 
 /// Longer than anything takes that works.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,7 +30,7 @@ pub struct TestServer {
     pub url: String,
     pub address: SocketAddr,
     pub serving: Arc<Serving>,
-    stop: Option<oneshot::Sender<()>>,
+    stop: mpsc::Sender<&'static str>,
     thread: Option<JoinHandle<usize>>,
 }
 
@@ -36,14 +40,40 @@ pub fn start(models: &[&str]) -> TestServer {
 }
 
 /// The same with some settings changed.
-pub fn start_with(models: &[&str], change: impl FnOnce(&mut Config)) -> TestServer {
+pub fn start_with(models: &[&str], change: impl FnOnce(&mut api::Config)) -> TestServer {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let sources = models.iter().map(|model| root.join(model)).collect();
-    serve(sources, Arc::new(tract::Tract::default()), change)
+    let mut config = Config {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        models: registry_config(models.iter().map(|model| root.join(model)).collect()),
+        engine: Default::default(),
+        compute: batching::Config { threads: 1, ..Default::default() },
+        api: api_config(),
+        shutdown: ShutdownConfig { lame_duck: Duration::ZERO, drain_timeout: PATIENCE },
+        log: Default::default(),
+    };
+    change(&mut config.api);
+    let app = App::build(config).expect("models");
+    let serving = Arc::clone(app.serving());
+    let (stop, signals) = mpsc::channel(1);
+    let (bound, address) = channel();
+    let thread = thread::spawn(move || {
+        runtime().block_on(async {
+            let listener = app.listen().await.expect("a free port");
+            bound.send(listener.local_addr().expect("an address")).expect("the test waits");
+            app.serve(listener, signals).await
+        })
+    });
+    let server = TestServer::at(address.recv().expect("an address"), serving, stop, thread);
+    let begun = Instant::now();
+    while !matches!(server.serving.readiness().started(), Ok(()) | Err(Unready::Failed(_))) {
+        assert!(begun.elapsed() < PATIENCE, "the models should be loaded by now");
+        thread::yield_now();
+    }
+    server
 }
 
 /// A model `echo` whose answer to a row that begins with 1 waits until the test lets it go.
-pub fn start_with_gate(change: impl FnOnce(&mut Config)) -> (TestServer, Gate) {
+pub fn start_with_gate(change: impl FnOnce(&mut api::Config)) -> (TestServer, Gate) {
     let (entered_sender, entered) = channel();
     let (open, opened) = channel();
     let opened = Mutex::new(opened);
@@ -57,7 +87,9 @@ pub fn start_with_gate(change: impl FnOnce(&mut Config)) -> (TestServer, Gate) {
     let folder = tempfile::tempdir().expect("a folder for the model");
     let file = folder.path().join("echo.onnx");
     std::fs::write(&file, "scripted").expect("a file for the model");
-    (serve(vec![file], Arc::new(engine), change), Gate { entered, open })
+    let mut config = api_config();
+    change(&mut config);
+    (serve_with(engine, vec![file], config), Gate { entered, open })
 }
 
 /// Holds back one computation at a time.
@@ -76,37 +108,54 @@ impl Gate {
     }
 }
 
-fn serve(sources: Vec<PathBuf>, engine: Arc<dyn Engine>, change: impl FnOnce(&mut Config)) -> TestServer {
-    let mut config =
-        Config { max_body: 1 << 20, request_timeout: PATIENCE, max_in_flight: 64, cors_origins: Vec::new() };
-    change(&mut config);
+/// What [`App`] does, with another engine.
+fn serve_with(engine: impl Engine, models: Vec<PathBuf>, config: api::Config) -> TestServer {
     let metrics = Arc::new(Metrics::new().expect("metrics"));
-    let pool =
-        Pool::start(batching::Config { threads: 1, ..Default::default() }, Arc::clone(&metrics)).expect("threads");
-    let catalog = Catalog::scan(&registry::Config { sources, default_model: None, model_name: None }).expect("models");
-    let registry = Arc::new(Registry::new(catalog, engine, pool, Arc::clone(&metrics)));
+    let compute = batching::Config { threads: 1, ..Default::default() };
+    let pool = Pool::start(compute, Arc::clone(&metrics)).expect("threads");
+    let catalog = Catalog::scan(&registry_config(models)).expect("models");
+    let registry = Arc::new(Registry::new(catalog, Arc::new(engine), pool, Arc::clone(&metrics)));
     registry.load_all();
     let serving = Arc::new(Serving::new(registry, metrics));
     serving.readiness().open(Latch::Models);
+    serving.readiness().open(Latch::Listening);
 
-    let (stop, stopped) = oneshot::channel();
+    let (stop, mut signals) = mpsc::channel(1);
     let (bound, address) = channel();
-    let app = App::new(Arc::clone(&serving), config);
-    let thread = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        runtime.expect("a runtime").block_on(async {
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let router = api::router(api::App::new(Arc::clone(&serving), config));
+    let thread = thread::spawn(move || {
+        runtime().block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
             bound.send(listener.local_addr().expect("an address")).expect("the test waits");
-            let limits = Limits { drain: PATIENCE, ..Limits::default() };
-            server::serve(listener, router(app), async { drop(stopped.await) }, limits).await
+            let stopped = async { signals.recv().await.map_or((), |_| ()) };
+            server::serve(listener, router, stopped, Limits { drain: PATIENCE, ..Limits::default() }).await
         })
     });
-    let address = address.recv().expect("the listener's address");
-    serving.readiness().open(Latch::Listening);
-    TestServer { url: format!("http://{address}"), address, serving, stop: Some(stop), thread: Some(thread) }
+    TestServer::at(address.recv().expect("an address"), serving, stop, thread)
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+}
+
+fn api_config() -> api::Config {
+    api::Config { max_body: 1 << 20, request_timeout: PATIENCE, ..Default::default() }
+}
+
+fn registry_config(sources: Vec<PathBuf>) -> registry::Config {
+    registry::Config { sources, default_model: None, model_name: None }
 }
 
 impl TestServer {
+    fn at(
+        address: SocketAddr,
+        serving: Arc<Serving>,
+        stop: mpsc::Sender<&'static str>,
+        thread: JoinHandle<usize>,
+    ) -> Self {
+        Self { url: format!("http://{address}"), address, serving, stop, thread: Some(thread) }
+    }
+
     pub fn get(&self, path: &str) -> Reply {
         self.send("GET", path, &[], b"")
     }
@@ -147,8 +196,8 @@ impl TestServer {
     }
 
     /// Tells the server to stop, without waiting for it.
-    pub fn stop(&mut self) {
-        drop(self.stop.take());
+    pub fn stop(&self) {
+        let _ = self.stop.try_send("the test");
     }
 
     /// How many connections the stopped server had to cut off.

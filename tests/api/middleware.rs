@@ -178,7 +178,7 @@ fn connections_stay_open_until_the_server_drains() {
 
 #[test]
 fn stopping_lets_requests_in_flight_finish() {
-    let (mut server, gate) = start_with_gate(|_| {});
+    let (server, gate) = start_with_gate(|_| {});
     let (mut idle, mut busy) = (server.connect(), server.connect());
     idle.write("GET /health/live HTTP/1.1\r\nhost: h\r\n\r\n").read_answer();
     let length = ROW.len();
