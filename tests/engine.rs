@@ -1,6 +1,9 @@
 //! The default engine through its public surface: bundled models and fixtures give the answers that ONNX Runtime gave,
 //! what cannot be served is refused in words, and nothing a file or a request contains brings the process down.
 
+// Helpers fail a test by panicking, just as its own assertions do.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tract_onnx::prelude::{
-    InferenceFact, InferenceModel, InferenceModelExt, IntoRunnable, TVec, TValue, TractError, TractResult, TypedModel,
+    InferenceFact, InferenceModel, InferenceModelExt, IntoRunnable, TValue, TVec, TractError, TractResult, TypedModel,
     TypedRunnableModel,
 };
 
