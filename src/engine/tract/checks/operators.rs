@@ -84,6 +84,12 @@ pub fn wrong(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
         }
         "RNN" | "LSTM" | "GRU" => recurrent(node),
         "TreeEnsembleClassifier" => two_classes_one_score(node),
+        "LinearClassifier" if attribute(node, "classlabels_strings").is_some_and(|a| !a.strings.is_empty()) => {
+            Some(Refusal::new(
+                "the engine does not answer with words as class labels",
+                "Fit the classifier on numbered classes; the labels can stand in model.toml under [classes]",
+            ))
+        }
         "BitShift" => shift(node, scope),
         "QuantizeLinear" | "DequantizeLinear" => quantised_type(node),
         "Attention" => attention(node),
