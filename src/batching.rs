@@ -3,11 +3,9 @@
 
 mod cost;
 mod pool;
-mod quota;
 
 pub use cost::Cost;
-pub use pool::{Pool, Refused, Ran};
-pub use quota::cpu_quota;
+pub use pool::{Pool, Ran, Refused, Size};
 
 /// How much may compute and wait at the same time.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,4 +16,10 @@ pub struct Config {
     pub queue_rows: usize,
     /// Bytes of tensors that may wait, the memory bound of the queue.
     pub queue_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { threads: 0, queue_rows: 4096, queue_bytes: 256 << 20 }
+    }
 }

@@ -28,6 +28,6 @@ pub mod serving;
 pub mod api;
 
 // Floors 7 to 9: settings, composition, commands.
-pub mod config;
 pub mod app;
 pub mod cli;
+pub mod config;

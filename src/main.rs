@@ -1,1 +1,5 @@
-fn main() {}
+//! The doorway.
+
+fn main() -> std::process::ExitCode {
+    onnxd::cli::run()
+}

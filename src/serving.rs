@@ -8,8 +8,8 @@ mod readiness;
 mod request;
 mod status;
 
-pub use error::{Error, Invalid, Place, Problem, Aspect};
+pub use error::{Aspect, Error, Invalid, Place, Problem};
 pub use predict::Serving;
 pub use readiness::{Latch, Readiness, Unready};
 pub use request::{Form, Input, Payload, Request, Response, Timings};
-pub use status::{Lifecycle, ModelStatus, Statistics, StageStatistics, VersionStatus};
+pub use status::{Lifecycle, ModelStatus, StageStatistics, Statistics, VersionStatus};

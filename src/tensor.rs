@@ -76,6 +76,14 @@ impl Tensor {
         Err(SizeError { datatype: DataType::Bytes, shape, needed, got: values.len() })
     }
 
+    /// A tensor without elements: some axis has size 0.
+    pub fn empty(datatype: DataType, shape: &[usize]) -> Result<Self, SizeError> {
+        match datatype {
+            DataType::Bytes => Self::from_strings(shape, Vec::new()),
+            _ => Self::from_bytes(datatype, shape, Bytes::new()),
+        }
+    }
+
     pub fn datatype(&self) -> DataType {
         self.datatype
     }

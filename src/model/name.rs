@@ -1,6 +1,7 @@
 //! Names, versions and digests. They end up in paths, headers, log lines and metric labels, so what they may contain is
 //! decided here once.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -33,6 +34,13 @@ impl FromStr for ModelName {
     }
 }
 
+/// Lets maps keyed by names be searched with the text of a request.
+impl Borrow<str> for ModelName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for ModelName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -48,7 +56,8 @@ impl FromStr for Version {
 
     /// Plain decimal digits without a leading zero (other than `0` itself), so that each version has one spelling.
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text.len() == 1 || !text.starts_with('0'));
+        let plain =
+            !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text.len() == 1 || !text.starts_with('0'));
         plain.then(|| text.parse().ok()).flatten().map(Self).ok_or_else(|| NameError::Version(text.into()))
     }
 }

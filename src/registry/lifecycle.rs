@@ -14,6 +14,9 @@ pub enum Lifecycle {
 }
 
 impl Lifecycle {
+    /// Every state's word.
+    pub const WORDS: [&'static str; 4] = ["loading", "verifying", "ready", "failed"];
+
     /// The state as one word.
     pub fn word(&self) -> &'static str {
         match self {

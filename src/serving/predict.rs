@@ -1,12 +1,22 @@
+//! The use cases. `predict` is the paragraph a newcomer can read aloud; the others tell what there is. Shared by all
+//! protocols and by every connection: nothing here takes a lock.
+
 use std::sync::Arc;
+use std::time::Instant;
 
-use crate::model::{Description, Selector};
-use crate::registry::Registry;
-use crate::telemetry::Metrics;
+use crate::batching::Refused;
+use crate::model::{Description, ModelName, Port, Selector};
+use crate::registry::{FindError, InferError, Lifecycle, Registry, Servable, Slot, Stage};
+use crate::telemetry::{Metrics, Outcome};
+use crate::tensor::{Shape, Tensor};
 
-use super::{Error, ModelStatus, Readiness, Request, Response, Statistics};
+use super::fit::fit;
+use super::{
+    Error, Form, Invalid, ModelStatus, Place, Problem, Readiness, Request, Response, StageStatistics, Statistics,
+    Timings, VersionStatus,
+};
 
-/// Every use case of the server, shared by all protocols.
+/// Every use case of the server.
 pub struct Serving {
     registry: Arc<Registry>,
     metrics: Arc<Metrics>,
@@ -18,25 +28,46 @@ impl Serving {
         Self { registry, metrics, readiness: Readiness::default() }
     }
 
-    /// Route, check out, fit, infer, answer.
+    /// Answers one request: check out the model, fit the inputs, infer, hand back the outputs that were asked for.
     pub async fn predict(&self, request: Request) -> Result<Response, Error> {
-        todo!()
+        let servable = Arc::clone(self.registry.snapshot().find(&request.model).map_err(problem_of_find)?);
+        let mut account = Account::open(&servable);
+        let result = answer(&servable, request).await.map_err(|problem| Error::of(&servable.description, problem));
+        account.close(match &result {
+            Ok(_) => Outcome::Success,
+            Err(error) => outcome_of(&error.problem),
+        });
+        result
     }
 
     /// The ready version that a request with this selector would be answered by.
     pub fn describe(&self, selector: &Selector) -> Result<Arc<Description>, Error> {
-        todo!()
+        let snapshot = self.registry.snapshot();
+        let servable = snapshot.find(selector).map_err(problem_of_find)?;
+        Ok(Arc::clone(&servable.description))
     }
 
     /// All models by name, versions newest first.
     pub fn models(&self) -> Vec<ModelStatus> {
-        todo!()
+        let snapshot = self.registry.snapshot();
+        let status = |(name, slots): (&ModelName, &Vec<Slot>)| ModelStatus {
+            name: name.clone(),
+            is_default: snapshot.default_model.as_ref() == Some(name),
+            versions: slots.iter().map(version_status).collect(),
+        };
+        snapshot.models.iter().map(status).collect()
     }
 
-    /// Counts of the versions the selector names: of every model when it names none, of every version of the model
+    /// Counts of the ready versions the selector names: of every model when it names none, of every version of the model
     /// when it names no version.
     pub fn statistics(&self, selector: &Selector) -> Result<Vec<Statistics>, Error> {
-        todo!()
+        let snapshot = self.registry.snapshot();
+        let slots: Vec<&Slot> = match selector {
+            Selector { name: None, .. } => snapshot.slots().map(|(_, slot)| slot).collect(),
+            Selector { version: None, .. } => snapshot.model(selector).map_err(problem_of_find)?.1.iter().collect(),
+            _ => return Ok(vec![statistics_of(snapshot.find(selector).map_err(problem_of_find)?)]),
+        };
+        Ok(slots.into_iter().filter_map(|slot| slot.servable.as_deref()).map(statistics_of).collect())
     }
 
     pub fn readiness(&self) -> &Readiness {
@@ -45,5 +76,157 @@ impl Serving {
 
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
+    }
+
+    /// All metrics in Prometheus' text format, gauges brought up to date.
+    pub fn render_metrics(&self) -> String {
+        let snapshot = self.registry.snapshot();
+        for state in Lifecycle::WORDS {
+            let count = snapshot.slots().filter(|(_, slot)| slot.state.word() == state).count();
+            self.metrics.versions_in_state(state, count);
+        }
+        for servable in snapshot.slots().filter_map(|(_, slot)| slot.servable.as_ref()) {
+            self.metrics.model_memory_is(&servable.description.id, servable.memory_bytes());
+        }
+        self.metrics.readiness_is(self.readiness.ready().is_ok(), self.readiness.is_draining());
+        self.metrics.render()
+    }
+}
+
+async fn answer(servable: &Servable, request: Request) -> Result<Response, Problem> {
+    let model = &servable.description;
+    let fitting = Instant::now();
+    let wanted = select_outputs(&model.signature.outputs, request.outputs.as_deref())?;
+    let fitted = fit(model, request.payload)?;
+    servable.counters.compute_input.add(fitting.elapsed());
+
+    let inferred = servable.infer(fitted.inputs, fitted.rows.unwrap_or(1), request.deadline).await;
+    let inferred = inferred.map_err(|error| problem_of_infer(error, fitting))?;
+
+    let giving = Instant::now();
+    let pick = |index: usize| {
+        let tensor = inferred.outputs.get(index)?;
+        Some((index, if fitted.form == Form::SingleRow { without_batch_axis(tensor) } else { tensor.clone() }))
+    };
+    let outputs = wanted.into_iter().filter_map(pick).collect();
+    servable.counters.compute_output.add(giving.elapsed());
+    let timings = Timings { queue: inferred.queued, compute: inferred.computed };
+    Ok(Response { model: Arc::clone(model), outputs, rows: fitted.rows, form: fitted.form, timings })
+}
+
+/// Indices of the outputs asked for, in the order asked; all when none is named.
+fn select_outputs(ports: &[Port], wanted: Option<&[String]>) -> Result<Vec<usize>, Invalid> {
+    let Some(wanted) = wanted else { return Ok((0..ports.len()).collect()) };
+    let find = |(index, name): (usize, &String)| {
+        ports.iter().position(|port| port.name == *name).ok_or_else(|| Invalid {
+            code: "unknown_output",
+            what: format!("the model has no output {name:?}"),
+            place: Place::Output { index },
+            expected: ports.iter().map(|port| format!("{:?}", port.name)).collect::<Vec<_>>().join(", "),
+            got: format!("{name:?}"),
+            hint: None,
+        })
+    };
+    wanted.iter().enumerate().map(find).collect()
+}
+
+/// A single row's answer, shaped like the row it answers.
+fn without_batch_axis(tensor: &Tensor) -> Tensor {
+    match tensor.shape() {
+        [1, inner @ ..] => tensor.reshaped(Shape::from_slice(inner)).unwrap_or_else(|_| tensor.clone()),
+        _ => tensor.clone(),
+    }
+}
+
+/// Books one request on its model whatever becomes of it, also when its future is dropped half way.
+struct Account<'s> {
+    servable: &'s Servable,
+    since: Instant,
+    outcome: Outcome,
+}
+
+impl<'s> Account<'s> {
+    fn open(servable: &'s Servable) -> Self {
+        Self { servable, since: Instant::now(), outcome: Outcome::Abandoned }
+    }
+
+    fn close(&mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+}
+
+impl Drop for Account<'_> {
+    fn drop(&mut self) {
+        let took = self.since.elapsed();
+        let counters = &self.servable.counters;
+        let stage = if self.outcome == Outcome::Success { &counters.success } else { &counters.fail };
+        stage.add(took);
+        self.servable.metrics.request_finished(self.outcome, took);
+    }
+}
+
+fn outcome_of(problem: &Problem) -> Outcome {
+    match problem {
+        Problem::Invalid(_)
+        | Problem::UnknownModel { .. }
+        | Problem::UnknownVersion { .. }
+        | Problem::NoDefaultModel { .. } => Outcome::Invalid,
+        Problem::RejectedByModel { .. } => Outcome::Rejected,
+        Problem::Overloaded { .. } | Problem::ShuttingDown | Problem::NotReady { .. } => Outcome::Shed,
+        Problem::DeadlineExceeded { .. } => Outcome::Expired,
+    }
+}
+
+fn problem_of_find(error: FindError) -> Problem {
+    match error {
+        FindError::UnknownModel { name, known } => Problem::UnknownModel { name, known },
+        FindError::UnknownVersion { name, version, known } => Problem::UnknownVersion { name, version, known },
+        FindError::NoDefault { known } => Problem::NoDefaultModel { known },
+        FindError::NotReady { name, version, reason } => Problem::NotReady { name, version, reason },
+    }
+}
+
+fn problem_of_infer(error: InferError, since: Instant) -> Problem {
+    let expired = |stage| Problem::DeadlineExceeded { waited: since.elapsed(), stage };
+    match error {
+        InferError::Run(error) => Problem::RejectedByModel { message: error.message },
+        InferError::Refused(Refused::Full { retry_after }) => {
+            Problem::Overloaded { reason: "the queue before the compute slots is full", retry_after }
+        }
+        InferError::Refused(Refused::ExpiredInQueue) => expired("waiting for a compute slot"),
+        InferError::Refused(Refused::ExpiredWhileComputing) => expired("waiting and computing"),
+        InferError::Refused(Refused::Closed) => Problem::ShuttingDown,
+        InferError::Refused(Refused::Panicked) => {
+            Problem::RejectedByModel { message: "the computation broke off".into() }
+        }
+    }
+}
+
+fn version_status(slot: &Slot) -> VersionStatus {
+    VersionStatus {
+        version: slot.version,
+        state: slot.state.clone(),
+        description: slot.servable.as_ref().map(|servable| Arc::clone(&servable.description)),
+        memory_bytes: slot.servable.as_ref().map_or(0, |servable| servable.memory_bytes()),
+    }
+}
+
+fn statistics_of(servable: &Servable) -> Statistics {
+    let counters = &servable.counters;
+    let stage = |stage: &Stage| StageStatistics { count: stage.count(), nanoseconds: stage.nanoseconds() };
+    Statistics {
+        name: servable.description.id.name.clone(),
+        version: servable.description.id.version,
+        last_inference: counters.last_inference(),
+        inference_count: counters.rows(),
+        execution_count: counters.compute_infer.count(),
+        success: stage(&counters.success),
+        fail: stage(&counters.fail),
+        queue: stage(&counters.queue),
+        compute_input: stage(&counters.compute_input),
+        compute_infer: stage(&counters.compute_infer),
+        compute_output: stage(&counters.compute_output),
+        batches: counters.sizes().map(|(rows, size)| (rows, stage(size))).collect(),
+        memory_bytes: servable.memory_bytes(),
     }
 }

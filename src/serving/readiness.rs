@@ -1,6 +1,7 @@
 //! Whether the server wants traffic, as a set of latches: each is closed at start, opened by the one part that knows,
 //! and named in the answer while it is closed. Ready means all are open and nobody asked the server to stop.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// One condition for being ready.
@@ -13,10 +14,13 @@ pub enum Latch {
 }
 
 /// Why the server is not ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unready {
     #[error("models are being loaded and verified")]
     Models,
+    /// For good: what is on disk has to be mended.
+    #[error("{0}")]
+    Failed(String),
     #[error("the listener is not open yet")]
     Listening,
     #[error("the server is shutting down")]
@@ -26,6 +30,7 @@ pub enum Unready {
 #[derive(Debug, Default)]
 pub struct Readiness {
     models: AtomicBool,
+    failed: OnceLock<String>,
     listening: AtomicBool,
     draining: AtomicBool,
 }
@@ -36,6 +41,11 @@ impl Readiness {
             Latch::Models => self.models.store(true, Ordering::Release),
             Latch::Listening => self.listening.store(true, Ordering::Release),
         }
+    }
+
+    /// Keeps the models' latch closed for good, with the reason. The first reason stays.
+    pub fn fail(&self, reason: String) {
+        let _ = self.failed.set(reason);
     }
 
     /// From now on the server is not ready and says so on each connection; it still answers.
@@ -49,7 +59,9 @@ impl Readiness {
 
     /// Whether start-up has finished; unlike readiness this never becomes false again.
     pub fn started(&self) -> Result<(), Unready> {
-        if !self.models.load(Ordering::Acquire) {
+        if let Some(reason) = self.failed.get() {
+            Err(Unready::Failed(reason.clone()))
+        } else if !self.models.load(Ordering::Acquire) {
             Err(Unready::Models)
         } else if !self.listening.load(Ordering::Acquire) {
             Err(Unready::Listening)

@@ -55,8 +55,7 @@ impl Tensor {
         if let Some((index, number)) = refused {
             return Err(CastError::Value { index, value: number.to_string(), to: T::DATATYPE });
         }
-        Self::from_vec(self.shape(), values)
-            .map_err(|_| CastError::Kind { from: self.datatype(), to: T::DATATYPE })
+        Self::from_vec(self.shape(), values).map_err(|_| CastError::Kind { from: self.datatype(), to: T::DATATYPE })
     }
 
     fn each_number(&self, mut visit: impl FnMut(usize, Number)) {

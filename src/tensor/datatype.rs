@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use bytes::Bytes;
 use half::f16;
+use half::slice::HalfBitsSliceExt as _;
+use half::vec::{HalfBitsVecExt as _, HalfFloatVecExt as _};
 
 #[cfg(target_endian = "big")]
 compile_error!("onnxd keeps tensors as little-endian bytes and views them in place");
@@ -149,7 +151,23 @@ macro_rules! element {
 element! {
     u8 => Uint8, u16 => Uint16, u32 => Uint32, u64 => Uint64,
     i8 => Int8, i16 => Int16, i32 => Int32, i64 => Int64,
-    f16 => Fp16, f32 => Fp32, f64 => Fp64,
+    f32 => Fp32, f64 => Fp64,
+}
+
+/// By way of its bits: `half` and `bytemuck` know each other only through a feature that would rebuild the engine.
+impl Element for f16 {
+    const DATATYPE: DataType = DataType::Fp16;
+
+    fn into_bytes(values: Vec<Self>) -> Bytes {
+        u16::into_bytes(values.reinterpret_into())
+    }
+
+    fn view(bytes: &[u8]) -> Option<Cow<'_, [Self]>> {
+        u16::view(bytes).map(|bits| match bits {
+            Cow::Borrowed(bits) => Cow::Borrowed(bits.reinterpret_cast()),
+            Cow::Owned(bits) => Cow::Owned(bits.reinterpret_into()),
+        })
+    }
 }
 
 impl Element for bool {

@@ -93,8 +93,11 @@ mod tests {
     #[test]
     fn strings_stack_too() {
         let part = |words: &[&str]| {
-            Tensor::from_strings(Shape::from_slice(&[words.len()]), words.iter().map(|w| w.to_string()).collect::<Vec<_>>())
-                .unwrap()
+            Tensor::from_strings(
+                Shape::from_slice(&[words.len()]),
+                words.iter().map(|w| w.to_string()).collect::<Vec<_>>(),
+            )
+            .unwrap()
         };
         let batch = stack(&[part(&["a"]), part(&["b", "c"])]).unwrap();
         assert_eq!(batch.strings().unwrap(), ["a", "b", "c"]);

@@ -1,0 +1,138 @@
+//! Request bodies: unpacked, read whole, within the size limit and the deadline. Handlers get all of it in one piece
+//! of memory, so a binary tensor is a slice of it.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT};
+use axum::http::{HeaderMap, request};
+use axum::middleware::Next;
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::Body as _;
+use tokio::time::{Duration, timeout, timeout_at};
+
+use super::{App, Context, problem};
+
+/// A client that is still sending when it is refused would not read why; so much is taken from it and thrown away.
+const DISCARDED_BYTES: usize = 64 << 20;
+const DISCARDING_TIME: Duration = Duration::from_secs(2);
+
+/// A response extension: bytes of the request body after unpacking, for the log line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Received(pub u64);
+
+/// Lets through the encodings the next layer can unpack.
+pub(super) async fn known_encoding(request: Request, next: Next) -> Response {
+    let mut encodings = request.headers().get_all(CONTENT_ENCODING).iter();
+    let known = match (encodings.next(), encodings.next()) {
+        (None, _) => true,
+        (Some(one), None) => matches!(one.as_bytes(), b"gzip" | b"zstd" | b"identity"),
+        (Some(_), Some(_)) => false,
+    };
+    if known {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    discard(&parts, body).await;
+    let all = parts.headers.get_all(CONTENT_ENCODING).iter();
+    let got = all.map(|one| String::from_utf8_lossy(one.as_bytes())).collect::<Vec<_>>().join(", ");
+    problem::refuse(problem::Dialect::of(parts.uri.path()), problem::Refusal::UnknownEncoding { got })
+}
+
+/// Replaces the body by one that is already here.
+pub(super) async fn read_whole(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    let (parts, mut body) = request.into_parts();
+    let limit = app.config.max_body;
+    let announced = content_length(&parts.headers);
+    let read = async {
+        match announced {
+            Some(length) if length > limit => Err(Unreadable::TooLarge),
+            _ => collect(&mut body, announced.unwrap_or(0), limit).await,
+        }
+    };
+    let read = match parts.extensions.get::<Context>() {
+        Some(context) => timeout_at(context.deadline.into(), read).await.unwrap_or(Err(Unreadable::TooSlow)),
+        None => read.await,
+    };
+    let refusal = match read {
+        Ok(bytes) => {
+            let received = Received(bytes.len() as u64);
+            let mut response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+            response.extensions_mut().insert(received);
+            return response;
+        }
+        Err(Unreadable::TooLarge) => {
+            discard(&parts, body).await;
+            problem::Refusal::BodyTooLarge { limit }
+        }
+        Err(Unreadable::TooSlow) => problem::Refusal::BodyTooSlow,
+        Err(Unreadable::Broken(reason)) => problem::Refusal::UnreadableBody { reason },
+    };
+    problem::refuse(problem::Dialect::of(parts.uri.path()), refusal)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Unreadable {
+    TooLarge,
+    TooSlow,
+    Broken(String),
+}
+
+/// All of the body in one piece, copied only when it came in several.
+async fn collect(body: &mut Body, announced: usize, limit: usize) -> Result<Bytes, Unreadable> {
+    let mut whole = Bytes::new();
+    let mut pieces = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Unreadable::Broken(cause(&error)))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if pieces.len() + whole.len() + data.len() > limit {
+            return Err(Unreadable::TooLarge);
+        }
+        if whole.is_empty() && pieces.is_empty() {
+            whole = data;
+        } else {
+            if pieces.is_empty() {
+                pieces.reserve(announced.max(whole.len() + data.len()));
+                pieces.extend_from_slice(&std::mem::take(&mut whole));
+            }
+            pieces.extend_from_slice(&data);
+        }
+    }
+    Ok(if pieces.is_empty() { whole } else { pieces.freeze() })
+}
+
+/// The innermost error says what was wrong; the ones round it only pass it on.
+fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+    std::iter::successors(Some(error), |error| error.source()).last().map_or_else(String::new, ToString::to_string)
+}
+
+/// Takes the rest of a body that nobody will look at, so that the client gets to read the refusal.
+pub(in crate::api) async fn discard(parts: &request::Parts, mut body: Body) {
+    // A client that waits for leave to send has not begun, and will not.
+    if body.is_end_stream() || parts.headers.contains_key(EXPECT) {
+        return;
+    }
+    if content_length(&parts.headers).is_some_and(|length| length > DISCARDED_BYTES * 2) {
+        return;
+    }
+    let read = async {
+        let mut taken = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            taken += frame.data_ref().map_or(0, Bytes::len);
+            if taken > DISCARDED_BYTES {
+                break;
+            }
+        }
+    };
+    let _ = timeout(DISCARDING_TIME, read).await;
+}
+
+fn content_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

@@ -1,0 +1,35 @@
+//! Leave for browsers: pages of other origins may call only when the operator said so.
+
+use std::time::Duration;
+
+use axum::http::header::{HeaderName, RETRY_AFTER};
+use axum::http::{HeaderValue, Method};
+use tower_http::cors::{AllowHeaders, Any, CorsLayer};
+
+/// Headers of ours that scripts may read.
+const READABLE: [HeaderName; 6] = [
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("x-model-version"),
+    HeaderName::from_static("x-model-digest"),
+    HeaderName::from_static("server-timing"),
+    HeaderName::from_static("inference-header-content-length"),
+    RETRY_AFTER,
+];
+
+/// `None` without origins: then no answer carries a CORS header.
+pub(super) fn layer(origins: &[String]) -> Option<CorsLayer> {
+    if origins.is_empty() {
+        return None;
+    }
+    let layer = CorsLayer::new()
+        .allow_methods([Method::GET, Method::HEAD, Method::POST])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers(READABLE)
+        .max_age(Duration::from_secs(3600));
+    Some(if origins.iter().any(|origin| origin == "*") {
+        layer.allow_origin(Any)
+    } else {
+        // No header value can never equal what a browser sends; the configuration has refused such text already.
+        layer.allow_origin(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect::<Vec<_>>())
+    })
+}

@@ -1,0 +1,181 @@
+//! What is seen of each request from outside: its id, one log line, the metrics, and the net under everything. The
+//! record is written when the last byte of the answer was handed over or the client has left, whichever comes first.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{CONNECTION, CONTENT_LENGTH};
+use axum::http::{HeaderValue, Method, StatusCode, Version};
+use axum::middleware::Next;
+use axum::response::Response;
+use bytes::Bytes;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+
+use super::body::Received;
+use super::request_id::{X_REQUEST_ID, keep_or_make};
+use super::{App, Context, Served, problem};
+use crate::model::ModelId;
+use crate::telemetry::InFlight;
+
+/// Recorded when the client left before its answer was ready; the number is nginx's, and nobody ever receives it.
+const CLIENT_LEFT: u16 = 499;
+
+pub(super) async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let request_id = keep_or_make(request.headers());
+    let is_http1 = request.version() <= Version::HTTP_11;
+    let dialect = problem::Dialect::of(request.uri().path());
+    let mut exchange = Exchange {
+        start,
+        method: request.method().clone(),
+        path: request.uri().path().to_owned(),
+        route: request.extensions().get::<MatchedPath>().cloned(),
+        request_id: request_id.clone(),
+        status: CLIENT_LEFT,
+        bytes_in: announced(&request),
+        bytes_out: 0,
+        model: None,
+        _in_flight: app.serving.metrics().http_request_started(),
+        app: Arc::clone(&app),
+    };
+    let deadline = start + app.config.request_timeout;
+    request.extensions_mut().insert(Context { request_id: request_id.clone(), start, deadline });
+
+    let mut response = match caught(next.run(request)).await {
+        Ok(response) => response,
+        Err(panic) => {
+            tracing::error!(panic = words(&*panic), path = exchange.path, "a handler panicked: please report this");
+            problem::refuse(dialect, problem::Refusal::Internal)
+        }
+    };
+    response.headers_mut().insert(X_REQUEST_ID, request_id);
+    if is_http1 && app.serving.readiness().is_draining() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    exchange.status = response.status().as_u16();
+    if let Some(Received(bytes)) = response.extensions().get::<Received>() {
+        exchange.bytes_in = exchange.bytes_in.max(*bytes);
+    }
+    exchange.model = response.extensions_mut().remove::<Served>().map(|Served(id)| id);
+    response.map(|body| Body::new(Counted { body, exchange }))
+}
+
+fn announced(request: &Request) -> u64 {
+    let length = request.headers().get(CONTENT_LENGTH);
+    length.and_then(|length| length.to_str().ok()).and_then(|length| length.parse().ok()).unwrap_or(0)
+}
+
+/// The output of a future, or what it panicked with.
+async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+    let mut future = pin!(future);
+    // After a panic the future is only dropped, never polled, so nothing sees a half-done state.
+    std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
+}
+
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words")
+}
+
+/// One request and its answer; written down when dropped.
+struct Exchange {
+    start: Instant,
+    method: Method,
+    path: String,
+    route: Option<MatchedPath>,
+    request_id: HeaderValue,
+    status: u16,
+    bytes_in: u64,
+    bytes_out: u64,
+    model: Option<ModelId>,
+    _in_flight: InFlight,
+    app: Arc<App>,
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let duration = self.start.elapsed();
+        let route = self.route.as_ref().map_or("unmatched", MatchedPath::as_str);
+        self.app.serving.metrics().http_request_finished(route, method_label(&self.method), self.status, duration);
+        // A macro, since the level of a log line is fixed where it is written.
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    method = self.method.as_str(),
+                    path = self.path,
+                    status = self.status,
+                    duration_ms = (duration.as_secs_f64() * 1e6).round() / 1e3,
+                    bytes_in = self.bytes_in,
+                    bytes_out = self.bytes_out,
+                    request_id = self.request_id.to_str().unwrap_or_default(),
+                    model = self.model.as_ref().map(|id| id.name.as_str()),
+                    version = self.model.as_ref().map(|id| id.version.0),
+                    "request"
+                )
+            };
+        }
+        // Probes and scrapes come every few seconds for ever; they are of interest only when they fail.
+        if is_probe(route) && self.status == StatusCode::OK { line!(debug) } else { line!(info) }
+    }
+}
+
+fn is_probe(route: &str) -> bool {
+    route.starts_with("/health")
+        || route.starts_with("/v2/health")
+        || matches!(route, "/livez" | "/readyz" | "/metrics")
+        || route.ends_with("/ready")
+}
+
+/// Clients may invent methods; metrics must not grow with their imagination.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::PATCH => "PATCH",
+        _ => "other",
+    }
+}
+
+/// A response body that counts what leaves and keeps the record until it has left.
+struct Counted {
+    body: Body,
+    exchange: Exchange,
+}
+
+impl HttpBody for Counted {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            self.exchange.bytes_out += frame.data_ref().map_or(0, |data| data.len() as u64);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,223 @@
+//! `POST /predict`, `/predict/{model}` and `/predict/{model}/{version}`: one question, many spellings. The body becomes
+//! a neutral request, the waist answers it, and the answer is written the way the question was put.
+
+mod answer;
+mod body;
+mod media;
+mod records;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
+use axum::http::{HeaderMap, HeaderValue, Uri, request};
+use axum::response::Response;
+
+use super::problem::{self, Dialect, Refusal, refuse, respond_to};
+use super::{App, Context, Served, offload};
+use crate::codec::NonFinite;
+use crate::model::{Description, Selector};
+use crate::serving::{self, Error, Invalid, Place, Problem};
+
+pub use answer::{Layout, encode, encode_npy, encode_raw};
+pub use body::{Decoded, decode};
+use media::AnswerType;
+pub use media::BodyType;
+
+const X_MODEL_VERSION: HeaderName = HeaderName::from_static("x-model-version");
+const X_MODEL_DIGEST: HeaderName = HeaderName::from_static("x-model-digest");
+const X_TENSOR_SHAPE: &str = "x-tensor-shape";
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+pub(super) async fn default_model(State(app): State<Arc<App>>, request: Request) -> Response {
+    respond(&app, Selector::default(), request).await
+}
+
+pub(super) async fn newest_version(
+    State(app): State<Arc<App>>,
+    path: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Response {
+    let selector = match path {
+        Ok(Path(name)) => Selector::new(Some(&name), None),
+        Err(_) => unreadable(request.uri()),
+    };
+    respond(&app, selector, request).await
+}
+
+pub(super) async fn exact_version(
+    State(app): State<Arc<App>>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    request: Request,
+) -> Response {
+    let selector = match path {
+        Ok(Path((name, version))) => Selector::new(Some(&name), Some(&version)),
+        Err(_) => unreadable(request.uri()),
+    };
+    respond(&app, selector, request).await
+}
+
+/// The problem document that the route would answer with, for whoever asks without a server.
+pub fn explain(error: &Error) -> Vec<u8> {
+    problem::document(error)
+}
+
+/// A path that is not UTF-8 once unescaped names no model; the registry says so.
+fn unreadable(uri: &Uri) -> Selector {
+    Selector::new(uri.path().strip_prefix("/predict/"), None)
+}
+
+/// Why there is no answer.
+enum Failure {
+    Error(Error),
+    Refusal(Refusal),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(refusal)
+    }
+}
+
+async fn respond(app: &App, selector: Selector, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let context = parts.extensions.get::<Context>().cloned().unwrap_or_else(|| {
+        let start = Instant::now();
+        Context { request_id: HeaderValue::from_static("-"), start, deadline: start + app.config.request_timeout }
+    });
+    match answer(app, selector, &context, &parts, body).await {
+        Ok(response) => response,
+        Err(Failure::Refusal(refusal)) => refuse(Dialect::Problem, refusal),
+        Err(Failure::Error(error)) => {
+            let mut response = respond_to(&context.request_id, &error);
+            if let Some(model) = error.model {
+                response.extensions_mut().insert(Served(model.id.clone()));
+            }
+            response
+        }
+    }
+}
+
+/// Describe, decode, predict, encode.
+async fn answer(
+    app: &App,
+    selector: Selector,
+    context: &Context,
+    parts: &request::Parts,
+    body: axum::body::Body,
+) -> Result<Response, Failure> {
+    // The limit is kept by the middleware, which has read the body already: this only takes it out.
+    let body = axum::body::to_bytes(body, usize::MAX).await;
+    let body = body.map_err(|error| Refusal::UnreadableBody { reason: error.to_string() })?;
+    let bytes = body.len();
+    let body_type = BodyType::of(parts.headers.get(CONTENT_TYPE), &body)?;
+    let answer_type = AnswerType::of(parts.headers.get_all(ACCEPT))?;
+
+    let model = app.serving.describe(&selector)?;
+    let Options { non_finite, shape, outputs } =
+        Options::read(&parts.uri, &parts.headers).map_err(|invalid| Error::of(&model, invalid))?;
+    let described = Arc::clone(&model);
+    let decoding = move || decode(body_type, body, shape.as_deref(), &described);
+    let mut decoded = offload::run(bytes, decoding).await.map_err(|fault| Error::of(&model, Problem::from(fault)))?;
+    decoded.outputs = outputs.or(decoded.outputs);
+    answer_type.must_suit(&model, decoded.outputs.as_deref())?;
+
+    let request = serving::Request {
+        model: selector,
+        payload: decoded.payload,
+        outputs: decoded.outputs,
+        deadline: context.deadline,
+    };
+    let places = decoded.places;
+    let (layout, id) = (decoded.layout, decoded.id);
+    let answered = app.serving.predict(request).await.map_err(|error| places.located(error))?;
+    let bytes = answered.outputs.iter().map(|(_, tensor)| tensor.size_in_bytes()).sum();
+    let encoding = move || {
+        let body = match answer_type {
+            AnswerType::Json => encode(&answered, layout, id.as_deref(), non_finite),
+            AnswerType::Npy => encode_npy(&answered),
+            AnswerType::Raw => encode_raw(&answered),
+        };
+        (body, answered)
+    };
+    let (body, answered) = offload::run(bytes, encoding).await;
+    Ok(complete(body, answer_type, &answered, context))
+}
+
+/// The answer with the headers that say who gave it and how long it took.
+fn complete(body: Vec<u8>, answer_type: AnswerType, answered: &serving::Response, context: &Context) -> Response {
+    let Description { id, .. } = &*answered.model;
+    let mut response = Response::new(body.into());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer_type.name()));
+    let mut text = |name: HeaderName, value: String| {
+        // Digits, hexadecimal and punctuation always make a header value.
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    };
+    text(X_MODEL_VERSION, id.version.to_string());
+    text(X_MODEL_DIGEST, format!("sha256:{}", id.digest));
+    let milliseconds = |duration: std::time::Duration| duration.as_secs_f64() * 1e3;
+    let (queue, compute) = (milliseconds(answered.timings.queue), milliseconds(answered.timings.compute));
+    let total = milliseconds(context.start.elapsed());
+    text(SERVER_TIMING, format!("queue;dur={queue:.3}, compute;dur={compute:.3}, total;dur={total:.3}"));
+    response.extensions_mut().insert(Served(id.clone()));
+    response
+}
+
+/// What stands beside the body: in the query, or in a header.
+#[derive(Debug, Default, PartialEq)]
+struct Options {
+    non_finite: NonFinite,
+    /// For raw bytes, which carry no shape.
+    shape: Option<Vec<usize>>,
+    /// For bodies that have no place to name them.
+    outputs: Option<Vec<String>>,
+}
+
+impl Options {
+    fn read(uri: &Uri, headers: &HeaderMap) -> Result<Self, Invalid> {
+        let wrong = |what: &str, expected: &str, got: &str| Invalid {
+            code: "invalid_parameter",
+            what: format!("parameter {what} cannot be understood"),
+            place: Place::Whole,
+            expected: expected.into(),
+            got: format!("{got:?}"),
+            hint: None,
+        };
+        let query = Query::<Vec<(String, String)>>::try_from_uri(uri).map(|Query(pairs)| pairs);
+        let query = query.map_err(|_| wrong("list", "name=value pairs in UTF-8", uri.query().unwrap_or_default()))?;
+        let mut options = Self::default();
+        let mut shape = headers.get(X_TENSOR_SHAPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        for (name, value) in query {
+            match name.as_str() {
+                "non_finite" => {
+                    options.non_finite = match value.as_str() {
+                        "null" => NonFinite::Null,
+                        "string" => NonFinite::String,
+                        other => return Err(wrong("non_finite", "null or string", other)),
+                    }
+                }
+                "shape" => shape = Some(value),
+                "outputs" => options.outputs = Some(value.split(',').map(|name| name.trim().into()).collect()),
+                // Proxies and browsers add their own.
+                _ => {}
+            }
+        }
+        if let Some(text) = shape {
+            let sizes = text.trim_matches(['[', ']', '(', ')', ' ']).split(',').map(|size| size.trim().parse().ok());
+            let sizes: Option<Vec<usize>> = sizes.collect();
+            options.shape = Some(sizes.ok_or_else(|| wrong("shape", "sizes such as 2,3,224,224", &text))?);
+        }
+        Ok(options)
+    }
+}

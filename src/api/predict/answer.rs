@@ -1,0 +1,174 @@
+//! The answer of `POST /predict`, written straight into one buffer: tensor by tensor for tensors, row by row for rows.
+//! Where the model's card says so, a class index is written as its label and scores as `{label: score}`.
+
+use crate::codec::{NonFinite, with_elements, write_nesting, write_npy, write_part, write_raw, write_string};
+use crate::model::OutputRole;
+use crate::serving::{Form, Response};
+use crate::tensor::{Tensor, element_count};
+
+/// How the question was put, which decides how the answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// As tensors: `"outputs": {name: nested}`.
+    Outputs,
+    /// As rows in an envelope: `"predictions": [...]`, one entry per row.
+    Predictions,
+    /// As bare rows or records: `"predictions": [...]`, or `"prediction": ...` for one row that came alone.
+    Rows,
+}
+
+/// The answer as JSON.
+pub fn encode(answer: &Response, layout: Layout, id: Option<&str>, non_finite: NonFinite) -> Vec<u8> {
+    let elements: usize = answer.outputs.iter().map(|(_, tensor)| tensor.len()).sum();
+    let mut out = Vec::with_capacity(256 + elements.min(1 << 20) * 12);
+    out.extend_from_slice(b"{\"model\":");
+    write_string(answer.model.id.name.as_str(), &mut out);
+    out.extend_from_slice(b",\"version\":");
+    write_string(&answer.model.id.version.to_string(), &mut out);
+    if let Some(id) = id {
+        out.extend_from_slice(b",\"id\":");
+        write_string(id, &mut out);
+    }
+    let outputs: Vec<Output<'_>> =
+        answer.outputs.iter().map(|(index, tensor)| Output::new(answer, *index, tensor, non_finite)).collect();
+    let is_single = answer.form == Form::SingleRow;
+    match layout {
+        Layout::Rows if is_single => {
+            out.extend_from_slice(b",\"prediction\":");
+            write_row(&outputs, |output, out| output.write(output.tensor.shape(), 0, out), &mut out);
+        }
+        Layout::Predictions if is_single => {
+            out.extend_from_slice(b",\"predictions\":[");
+            write_row(&outputs, |output, out| output.write(output.tensor.shape(), 0, out), &mut out);
+            out.push(b']');
+        }
+        Layout::Rows | Layout::Predictions => match answer.rows.filter(|&rows| outputs.iter().all(|o| o.has(rows))) {
+            Some(rows) => write_predictions(&outputs, rows, &mut out),
+            None => write_outputs(&outputs, &mut out),
+        },
+        Layout::Outputs => write_outputs(&outputs, &mut out),
+    }
+    out.push(b'}');
+    out
+}
+
+/// The only output as an `.npy` file.
+pub fn encode_npy(answer: &Response) -> Vec<u8> {
+    answer.outputs.first().map(|(_, tensor)| write_npy(tensor)).unwrap_or_default()
+}
+
+/// The only output as little-endian bytes.
+pub fn encode_raw(answer: &Response) -> Vec<u8> {
+    answer.outputs.first().map(|(_, tensor)| write_raw(tensor).into()).unwrap_or_default()
+}
+
+fn write_outputs(outputs: &[Output<'_>], out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"outputs\":{");
+    for (index, output) in outputs.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_string(output.name, out);
+        out.push(b':');
+        output.write_whole(output.tensor.shape(), 0, out);
+    }
+    out.push(b'}');
+}
+
+fn write_predictions(outputs: &[Output<'_>], rows: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"predictions\":[");
+    for row in 0..rows {
+        if row > 0 {
+            out.push(b',');
+        }
+        let write = |output: &Output<'_>, out: &mut Vec<u8>| {
+            let shape = output.tensor.shape().get(1..).unwrap_or_default();
+            output.write(shape, row * element_count(shape).unwrap_or(0), out);
+        };
+        write_row(outputs, write, out);
+    }
+    out.push(b']');
+}
+
+/// A bare value for one output, an object by name for several.
+fn write_row(outputs: &[Output<'_>], write: impl Fn(&Output<'_>, &mut Vec<u8>), out: &mut Vec<u8>) {
+    if let [output] = outputs {
+        return write(output, out);
+    }
+    out.push(b'{');
+    for (index, output) in outputs.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_string(output.name, out);
+        out.push(b':');
+        write(output, out);
+    }
+    out.push(b'}');
+}
+
+/// One output and how its values are to be read.
+struct Output<'a> {
+    name: &'a str,
+    tensor: &'a Tensor,
+    role: Option<OutputRole>,
+    labels: &'a [String],
+    non_finite: NonFinite,
+}
+
+impl<'a> Output<'a> {
+    fn new(answer: &'a Response, index: usize, tensor: &'a Tensor, non_finite: NonFinite) -> Self {
+        let name = answer.model.signature.outputs.get(index).map_or("", |port| port.name.as_str());
+        let classes = answer.model.card.classes.as_ref().filter(|classes| !classes.labels.is_empty());
+        let labels = classes.map(|classes| classes.labels.as_slice()).unwrap_or_default();
+        let role = classes.and_then(|classes| classes.outputs.get(name)).copied();
+        let role = role.filter(|role| match role {
+            OutputRole::Class => tensor.datatype().is_integer(),
+            OutputRole::Scores => tensor.shape().last() == Some(&labels.len()),
+        });
+        Self { name, tensor, role, labels, non_finite }
+    }
+
+    fn has(&self, rows: usize) -> bool {
+        self.tensor.rows() == Some(rows)
+    }
+
+    /// One row's part; a single value in an axis of its own comes without the axis.
+    fn write(&self, shape: &[usize], start: usize, out: &mut Vec<u8>) {
+        let squeezed = matches!(shape, [1]) && self.role != Some(OutputRole::Scores);
+        self.write_whole(if squeezed { &[] } else { shape }, start, out);
+    }
+
+    fn write_whole(&self, shape: &[usize], start: usize, out: &mut Vec<u8>) {
+        match (self.role, shape.split_last()) {
+            (Some(OutputRole::Class), _) => self.write_labels(shape, start, out),
+            (Some(OutputRole::Scores), Some((_, outer))) => self.write_scores(outer, start, out),
+            _ => write_part(self.tensor, shape, start, out, self.non_finite),
+        }
+    }
+
+    /// An index without a label is written as the number it is.
+    fn write_labels(&self, shape: &[usize], start: usize, out: &mut Vec<u8>) {
+        with_elements(self.tensor, start, element_count(shape).unwrap_or(0), |elements| {
+            write_nesting(shape, out, |at, out| match elements.index(at).and_then(|index| self.labels.get(index)) {
+                Some(label) => write_string(label, out),
+                None => elements.write(at, out, self.non_finite),
+            });
+        });
+    }
+
+    fn write_scores(&self, outer: &[usize], start: usize, out: &mut Vec<u8>) {
+        let count = element_count(outer).unwrap_or(0) * self.labels.len();
+        with_elements(self.tensor, start, count, |elements| {
+            write_nesting(outer, out, |at, out| {
+                for (index, label) in self.labels.iter().enumerate() {
+                    out.push(if index == 0 { b'{' } else { b',' });
+                    write_string(label, out);
+                    out.push(b':');
+                    elements.write(at * self.labels.len() + index, out, self.non_finite);
+                }
+                out.push(b'}');
+            });
+        });
+    }
+}

@@ -1,0 +1,149 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::model::{Description, Digest, Dim, GraphSummary, ModelCard, ModelId, Port, Signature, Version};
+use crate::tensor::DataType;
+
+fn model(example: Option<&str>) -> Arc<Description> {
+    let dim = |size: i64| usize::try_from(size).map_or_else(|_| Dim::Symbol("batch".into()), Dim::Fixed);
+    let port = |name: &str, datatype, shape: &[i64]| Port {
+        name: name.into(),
+        datatype,
+        shape: shape.iter().map(|&size| dim(size)).collect(),
+        description: None,
+    };
+    Arc::new(Description {
+        id: ModelId { name: "m".parse().expect("a name"), version: Version(1), digest: Digest([0; 32]) },
+        signature: Signature {
+            inputs: vec![port("x", DataType::Fp32, &[-1, 2]), port("words", DataType::Bytes, &[-1])],
+            outputs: vec![port("y", DataType::Fp32, &[-1])],
+        },
+        card: ModelCard { example: example.map(Into::into), ..ModelCard::default() },
+        graph: GraphSummary::default(),
+        engine: "fake",
+    })
+}
+
+fn invalid(place: Place) -> Problem {
+    Problem::Invalid(Invalid {
+        code: "wrong_shape",
+        what: "input \"x\" has 1 axis".into(),
+        place,
+        expected: "shape [-1, 2]".into(),
+        got: "shape [3]".into(),
+        hint: None,
+    })
+}
+
+fn read(text: &[u8]) -> Value {
+    serde_json::from_slice(text).expect("valid JSON")
+}
+
+#[test]
+fn every_problem_has_its_own_code_and_a_fitting_status() {
+    let (name, version, known) = ("m".to_owned(), "2".to_owned(), vec!["a".to_owned()]);
+    let second = Duration::from_secs(1);
+    let table = [
+        (404, Problem::UnknownModel { name: name.clone(), known: known.clone() }),
+        (404, Problem::UnknownVersion { name: name.clone(), version: version.clone(), known: known.clone() }),
+        (404, Problem::NoDefaultModel { known }),
+        (503, Problem::NotReady { name, version, reason: "loading".into() }),
+        (400, invalid(Place::Whole)),
+        (422, Problem::RejectedByModel { message: "index 9 of 3".into() }),
+        (503, Problem::Overloaded { reason: "full", retry_after: Duration::from_millis(1200) }),
+        (504, Problem::DeadlineExceeded { waited: second, stage: "waiting" }),
+        (503, Problem::ShuttingDown),
+    ];
+    let codes: HashSet<_> = table.iter().map(|(_, problem)| of_problem(Dialect::Problem, problem).code).collect();
+    assert_eq!(codes.len(), table.len());
+    for (status, problem) in table {
+        let response = respond(Dialect::Problem, &problem.into());
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers().contains_key(RETRY_AFTER), status == 503);
+    }
+}
+
+#[test]
+fn retry_after_is_rounded_up() {
+    for (milliseconds, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2)] {
+        let problem = Problem::Overloaded { reason: "full", retry_after: Duration::from_millis(milliseconds) };
+        assert_eq!(of_problem(Dialect::Oip, &problem).retry_after_seconds(), Some(seconds));
+    }
+}
+
+#[test]
+fn a_problem_document_tells_everything() {
+    let error = Error::of(&model(Some(r#"{"instances": [[1, 2]]}"#)), invalid(Place::Pointer("/inputs/x".into())));
+    let document = of_error(Dialect::Problem, &error).document(Some("id-1"));
+    assert_eq!(
+        read(&document),
+        json!({
+            "type": "/docs/errors#wrong_shape",
+            "title": "Wrong shape",
+            "status": 400,
+            "code": "wrong_shape",
+            "detail": "input \"x\" has 1 axis: expected shape [-1, 2], got shape [3]",
+            "pointer": "/inputs/x",
+            "expected": "shape [-1, 2]",
+            "got": "shape [3]",
+            "example": {"instances": [[1, 2]]},
+            "request_id": "id-1"
+        })
+    );
+}
+
+#[test]
+fn the_open_inference_protocol_gets_one_sentence_and_a_made_example() {
+    let place = Place::Input { index: 1, aspect: Aspect::Shape };
+    let error = Error::of(&model(None), invalid(place));
+    let object = read(&of_error(Dialect::Oip, &error).error_object());
+    assert_eq!(object["error"], "input \"x\" has 1 axis: expected shape [-1, 2], got shape [3] (at /inputs/1/shape)");
+    assert_eq!(
+        object["example"],
+        json!({"inputs": [
+            {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [0.0, 0.0]},
+            {"name": "words", "shape": [1], "datatype": "BYTES", "data": ["text"]}
+        ]})
+    );
+}
+
+#[test]
+fn an_unreadable_example_is_replaced_by_a_made_one() {
+    let example = predict_example(&model(Some("{"))).expect("an example");
+    assert_eq!(read(example.as_bytes()), json!({"inputs": {"x": [[0.0, 0.0]], "words": ["text"]}}));
+}
+
+#[test]
+fn refusals_have_their_own_statuses() {
+    for (status, refusal) in [
+        (404, Refusal::UnknownRoute { path: "/nope".into() }),
+        (405, Refusal::MethodNotAllowed { method: "PUT".into() }),
+        (406, Refusal::NotAcceptable { got: "text/html".into(), expected: "application/json" }),
+        (408, Refusal::BodyTooSlow),
+        (413, Refusal::BodyTooLarge { limit: 1 }),
+        (415, Refusal::WrongContentType { got: "text/csv".into(), expected: "application/json" }),
+        (415, Refusal::UnknownEncoding { got: "br".into() }),
+        (400, Refusal::UnreadableBody { reason: "reset".into() }),
+        (400, Refusal::NotOffered { what: "no".into() }),
+    ] {
+        assert_eq!(refuse(Dialect::of("/predict"), refusal.clone()).status(), status);
+        let facts = of_refusal(refusal);
+        assert!(read(&facts.error_object())["error"].is_string());
+        assert_eq!(read(&facts.document(None))["code"], facts.code);
+    }
+}
+
+#[test]
+fn the_path_decides_the_dialect() {
+    for (path, dialect) in [
+        ("/v2", Dialect::Oip),
+        ("/v2/models/m/infer", Dialect::Oip),
+        ("/v2x", Dialect::Problem),
+        ("/predict", Dialect::Problem),
+    ] {
+        assert_eq!(Dialect::of(path), dialect, "{path}");
+    }
+}

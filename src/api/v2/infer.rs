@@ -1,0 +1,120 @@
+//! `POST /v2/models/{model}[/versions/{version}]/infer`: divide the body, read the message, predict, write the answer.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::header::{CONTENT_TYPE, HeaderName};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
+use bytes::Bytes;
+
+use super::answer::{Manner, Written, write};
+use super::framing::{Framed, INFERENCE_HEADER, divide, whole_body_tensor};
+use super::message::{Message, read};
+use super::refused;
+use crate::api::{App, Context, Served, offload};
+use crate::codec::DecodeError;
+use crate::model::{Description, Selector};
+use crate::serving::{self, Error, Input, Invalid, Payload, Place, Request};
+
+pub(in crate::api) async fn newest_version(
+    State(app): State<Arc<App>>,
+    Extension(context): Extension<Context>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let selector = Selector::new(Some(&name), None);
+    infer(&app, &context, selector, &headers, body).await.unwrap_or_else(|error| refused(&error))
+}
+
+pub(in crate::api) async fn exact_version(
+    State(app): State<Arc<App>>,
+    Extension(context): Extension<Context>,
+    Path((name, version)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let selector = Selector::new(Some(&name), Some(&version));
+    infer(&app, &context, selector, &headers, body).await.unwrap_or_else(|error| refused(&error))
+}
+
+async fn infer(
+    app: &App,
+    context: &Context,
+    selector: Selector,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Result<Response, Error> {
+    // Asked first: whoever names a model that is not there should not be told about commas.
+    let model = app.serving.describe(&selector)?;
+    let framed = divide(headers, body).map_err(|fault| invalid(&model, *fault))?;
+    let message = understand(&model, framed).await.map_err(|fault| invalid(&model, *fault))?;
+
+    let Message { id, inputs, outputs, parameters } = message;
+    let deadline = parameters.timeout.and_then(|timeout| context.start.checked_add(timeout));
+    let request = Request {
+        model: selector,
+        payload: Payload::Named(inputs),
+        outputs: (!outputs.is_empty()).then(|| outputs.iter().map(|output| output.name.clone()).collect()),
+        deadline: deadline.map_or(context.deadline, |deadline| deadline.min(context.deadline)),
+    };
+    let response = app.serving.predict(request).await?;
+
+    let manner = Manner { id, wanted: outputs, binary: parameters.binary_output, non_finite: parameters.non_finite };
+    Ok(answer(context, response, manner).await)
+}
+
+/// The message of a body; a raw one is a message that asks for raw outputs.
+async fn understand(model: &Arc<Description>, framed: Framed) -> Result<Message, Box<DecodeError>> {
+    match framed {
+        Framed::Message { json, binary } => offload::run(json.len() + binary.len(), move || read(&json, binary)).await,
+        Framed::Raw(body) => {
+            let model = Arc::clone(model);
+            let tensor = offload::run(body.len(), move || whole_body_tensor(&model.signature, body));
+            let (name, tensor) = tensor.await?;
+            let mut message = Message { inputs: vec![Input { name, tensor, typed: true }], ..Message::default() };
+            message.parameters.binary_output = true;
+            Ok(message)
+        }
+    }
+}
+
+async fn answer(context: &Context, response: serving::Response, manner: Manner) -> Response {
+    let (model, timings) = (Arc::clone(&response.model), response.timings);
+    let bytes = response.outputs.iter().map(|(_, tensor)| tensor.size_in_bytes()).sum();
+    let Written { body, json_length } = offload::run(bytes, move || write(&response, &manner)).await;
+
+    let mut answer = Response::new(Body::from(body));
+    let headers = answer.headers_mut();
+    let mut set = |name: &'static str, value: String| {
+        // Digits and plain words only: always a header value.
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    set("x-model-version", model.id.version.to_string());
+    set("x-model-digest", format!("sha256:{}", model.id.digest));
+    let milliseconds = |time: std::time::Duration| time.as_secs_f64() * 1e3;
+    let (queue, compute) = (milliseconds(timings.queue), milliseconds(timings.compute));
+    let total = milliseconds(context.start.elapsed());
+    set("server-timing", format!("queue;dur={queue:.3}, compute;dur={compute:.3}, total;dur={total:.3}"));
+    let content_type = match json_length {
+        Some(length) => {
+            headers.insert(INFERENCE_HEADER, HeaderValue::from(length));
+            "application/octet-stream"
+        }
+        None => "application/json",
+    };
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer.extensions_mut().insert(Served(model.id.clone()));
+    answer
+}
+
+fn invalid(model: &Arc<Description>, fault: DecodeError) -> Error {
+    let DecodeError { code, what, pointer, expected, got, hint, .. } = fault;
+    let place = if pointer.is_empty() { Place::Whole } else { Place::Pointer(pointer) };
+    Error::of(model, Invalid { code, what, place, expected, got, hint })
+}

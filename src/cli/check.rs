@@ -1,0 +1,42 @@
+//! `onnxd check`: does what the server does before it is ready, reports on each model and serves nothing. For the
+//! pipeline that is about to build an image or roll out a model.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::app::App;
+use crate::config::{self, Settings};
+
+use super::{Failure, say};
+
+#[derive(Args)]
+pub(super) struct Check {
+    /// Where the models are; as for serve
+    #[arg(long, value_name = "PATH")]
+    models: Option<Vec<PathBuf>>,
+}
+
+impl Check {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let settings = config::load(None, Settings { models: self.models, ..Settings::default() })?;
+        let config = settings.into_config().map_err(|mistakes| Failure(mistakes.join("\nonnxd: ")))?;
+        let outcomes = App::build(config)?.load_models();
+        let mut failed = 0;
+        for outcome in &outcomes {
+            let (name, version, ms) = (&outcome.name, outcome.version, outcome.took.as_millis());
+            match &outcome.result {
+                Ok(model) => {
+                    let how =
+                        if model.card.golden.is_some() { "golden rows reproduced" } else { "a first run succeeded" };
+                    say(format_args!("ok      {name}/{version}  {how}  {ms} ms  sha256:{}", model.id.digest))?;
+                }
+                Err(reason) => {
+                    failed += 1;
+                    say(format_args!("failed  {name}/{version}  {reason}"))?;
+                }
+            }
+        }
+        if failed == 0 { Ok(()) } else { Err(Failure(format!("{failed} of {} models failed", outcomes.len()))) }
+    }
+}

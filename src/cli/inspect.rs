@@ -1,0 +1,79 @@
+//! `onnxd inspect FILE`: what the file says of itself, and whether and how each of its operators is run. Works on files
+//! that cannot be loaded; then the exit code is 1 and the reason stands last.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use clap::Args;
+use sha2::{Digest as _, Sha256};
+
+use crate::engine::tract::Tract;
+use crate::engine::{Engine, Inspection, ModelSource, Support};
+use crate::model::{Digest, Dim, Port};
+
+use super::{Failure, say};
+
+#[derive(Args)]
+pub(super) struct Inspect {
+    /// The ONNX file
+    file: PathBuf,
+}
+
+impl Inspect {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let bytes = std::fs::read(&self.file).map_err(|error| format!("{}: {error}", self.file.display()))?;
+        let digest = Digest(Sha256::digest(&bytes).into());
+        let size = bytes.len();
+        let source = ModelSource { bytes: Bytes::from(bytes), directory: self.file.parent().map(Into::into) };
+        let engine = Tract::default();
+        let inspection = engine.inspect(&source)?;
+        say(report(&inspection, digest, size)?.trim_end())?;
+        match engine.load(&source) {
+            Ok(_) => say("\nloads     yes"),
+            Err(error) => {
+                say("\nloads     no")?;
+                Err(error.into())
+            }
+        }
+    }
+}
+
+fn report(inspection: &Inspection, digest: Digest, size: usize) -> Result<String, std::fmt::Error> {
+    let graph = &inspection.graph;
+    let mut text = String::new();
+    let opsets: Vec<_> = graph.opsets.iter().map(|(domain, version)| format!("{domain} {version}")).collect();
+    writeln!(text, "digest    sha256:{digest}")?;
+    writeln!(text, "size      {size} bytes, {} of them weights", graph.weight_bytes)?;
+    writeln!(text, "format    ONNX IR {}, opsets {}", graph.ir_version, opsets.join(", "))?;
+    let optional = [("producer", &graph.producer), ("graph", &graph.graph_name), ("about", &graph.description)];
+    for (key, value) in optional.into_iter().filter(|(_, value)| !value.is_empty()) {
+        writeln!(text, "{key:<9} {value}")?;
+    }
+    for (key, value) in &graph.metadata {
+        writeln!(text, "metadata  {key} = {value}")?;
+    }
+    match &inspection.signature {
+        Ok(signature) => {
+            signature.inputs.iter().try_for_each(|port| writeln!(text, "input     {}", line(port)))?;
+            signature.outputs.iter().try_for_each(|port| writeln!(text, "output    {}", line(port)))?;
+        }
+        Err(error) => writeln!(text, "signature {error}")?,
+    }
+    writeln!(text, "\n{} nodes", graph.nodes)?;
+    for used in &inspection.operators {
+        let support = match &used.support {
+            Support::Engine => "by tract".into(),
+            Support::Own => "by onnxd".into(),
+            Support::Refused(reason) => format!("refused: {reason}"),
+        };
+        writeln!(text, "{:>6} x  {}.{}  {support}", used.count, used.domain, used.operator)?;
+    }
+    Ok(text)
+}
+
+fn line(port: &Port) -> String {
+    let shape: Vec<_> = port.shape.iter().map(Dim::to_string).collect();
+    let described = port.description.as_ref().map(|words| format!("  {words}")).unwrap_or_default();
+    format!("{}  {} [{}]{described}", port.name, port.datatype, shape.join(", "))
+}

@@ -1,0 +1,44 @@
+//! `onnxd serve`: settings, logging, the application, the signals; or only the settings with `--print-config`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::app::{App, Signals, StartError};
+use crate::config::{self, Settings};
+use crate::telemetry;
+
+use super::{Failure, say};
+
+#[derive(Args)]
+pub(super) struct Serve {
+    /// TOML file with settings; ONNXD_CONFIG in the environment
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Print the settings in force as TOML and exit
+    #[arg(long)]
+    print_config: bool,
+
+    #[command(flatten)]
+    settings: Settings,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let settings = config::load(self.config.as_deref(), self.settings)?;
+        let config = settings.clone().into_config().map_err(|mistakes| Failure(mistakes.join("\nonnxd: ")))?;
+        if self.print_config {
+            return say(toml::to_string(&settings)?.trim_end());
+        }
+        telemetry::init_logging(config.log);
+        let app = App::build(config)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let signals = Signals::listen().map_err(StartError::Signals)?;
+            let listener = app.listen().await?;
+            app.serve(listener, signals).await;
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,363 @@
+//! A cursor over JSON text that knows where it is. It walks envelopes key by key, remembers spans to come back to, and
+//! turns every fault into a [`DecodeError`]. It never holds more than the text and one decoded string.
+
+use std::borrow::Cow;
+
+use jiter::{Jiter, JiterError, JiterErrorType, JsonErrorType, Peek};
+
+use super::{DecodeError, Result, locate};
+
+/// How deep arrays may be nested. Real tensors have a handful of axes.
+pub const MAX_DEPTH: usize = 64;
+
+pub struct Reader<'j> {
+    text: &'j str,
+    /// Where in `text` the cursor's own part begins.
+    base: usize,
+    jiter: Jiter<'j>,
+}
+
+/// What the next value is, by its first character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Null,
+    Bool,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+/// Where a value stands in the text, to come back to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub start: usize,
+    pub end: usize,
+}
+
+/// A key of an object, decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key<'j> {
+    pub text: Cow<'j, str>,
+    /// Where its opening quote stands, for [`Reader::error`].
+    pub offset: usize,
+}
+
+impl<'j> Reader<'j> {
+    /// Starts at the beginning of a body, which has to be UTF-8; a byte order mark is skipped.
+    pub fn new(body: &'j [u8]) -> Result<Self> {
+        let text = std::str::from_utf8(body).map_err(|fault| {
+            let offset = fault.valid_up_to();
+            let readable = body.get(..offset).and_then(|head| std::str::from_utf8(head).ok()).unwrap_or_default();
+            let byte = body.get(offset).copied().unwrap_or_default();
+            let mut error =
+                DecodeError::new("invalid_utf8", "the body is not text", "UTF-8", format!("the byte 0x{byte:02x}"))
+                    .hint("JSON is UTF-8 text; send raw tensors as application/octet-stream or application/x-npy");
+            error.position = Some(locate::position(readable, offset));
+            error
+        })?;
+        let base = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+        Ok(Self::part(text, base, text.len()))
+    }
+
+    fn part(text: &'j str, base: usize, end: usize) -> Self {
+        let bytes = text.as_bytes().get(base..end).unwrap_or_default();
+        Self { text, base, jiter: Jiter::new(bytes).with_allow_inf_nan() }
+    }
+
+    /// Another cursor, at a value that was passed before.
+    pub fn at(&self, span: Span) -> Self {
+        Self::part(self.text, span.start, span.end)
+    }
+
+    /// A cursor at the next value, to look at what comes before reading it.
+    pub fn lookahead(&mut self) -> Result<Self> {
+        let start = self.offset()?;
+        Ok(self.at(Span { start, end: self.text.len() }))
+    }
+
+    /// The whole text, whatever part the cursor walks.
+    pub fn text(&self) -> &'j str {
+        self.text
+    }
+
+    /// Where the next value starts.
+    pub fn offset(&mut self) -> Result<usize> {
+        self.peek()?;
+        Ok(self.here())
+    }
+
+    pub fn kind(&mut self) -> Result<Kind> {
+        let peek = self.peek()?;
+        self.kind_of(peek)
+    }
+
+    /// Enters an object: its first key, or `None` when it is empty (and thereby passed).
+    pub fn enter_object(&mut self) -> Result<Option<Key<'j>>> {
+        match self.peek()? {
+            Peek::Object => self.key(|jiter| jiter.known_object()),
+            other => Err(self.wrong_type(other, "an object")),
+        }
+    }
+
+    /// The next key of the object whose latest value has been passed, or `None` at its end.
+    pub fn next_key(&mut self) -> Result<Option<Key<'j>>> {
+        self.key(|jiter| jiter.next_key())
+    }
+
+    /// Enters an array; false when it is empty (and thereby passed).
+    pub fn enter_array(&mut self) -> Result<bool> {
+        match self.peek()? {
+            Peek::Array => Ok(self.known_array()?.is_some()),
+            other => Err(self.wrong_type(other, "an array")),
+        }
+    }
+
+    /// Whether the array whose latest element has been passed goes on.
+    pub fn next_element(&mut self) -> Result<bool> {
+        Ok(self.array_step()?.is_some())
+    }
+
+    /// Passes the next value, whatever it is, checking only its syntax.
+    pub fn skip(&mut self) -> Result<Span> {
+        let start = self.offset()?;
+        self.jiter.next_skip().map_err(|fault| self.syntax(&fault))?;
+        Ok(Span { start, end: self.here() })
+    }
+
+    pub fn string(&mut self) -> Result<Cow<'j, str>> {
+        match self.peek()? {
+            Peek::String => {
+                let (text, start) = (self.text, self.here());
+                let decoded = self.jiter.known_str().map(|decoded| borrowed(text, start, decoded));
+                decoded.map_err(|fault| self.syntax(&fault))
+            }
+            other => Err(self.wrong_type(other, "a string")),
+        }
+    }
+
+    pub fn boolean(&mut self) -> Result<bool> {
+        match self.peek()? {
+            peek @ (Peek::True | Peek::False) => self.known_bool(peek),
+            other => Err(self.wrong_type(other, "true or false")),
+        }
+    }
+
+    /// A whole number that is no negative one.
+    pub fn unsigned(&mut self) -> Result<u64> {
+        let peek = self.peek()?;
+        let offset = self.here();
+        if !peek.is_num() {
+            return Err(self.wrong_type(peek, "a whole number"));
+        }
+        let token = self.number(peek)?;
+        let exact = super::number::exact_integer(token).and_then(|number| u64::try_from(number).ok());
+        exact.ok_or_else(|| self.error(offset, "out_of_range", "not a count", "a whole number from 0", token))
+    }
+
+    /// The text of the next number, `NaN`, `Infinity` or `-Infinity`.
+    pub fn number_text(&mut self) -> Result<&'j str> {
+        match self.peek()? {
+            peek if peek.is_num() => self.number(peek),
+            other => Err(self.wrong_type(other, "a number")),
+        }
+    }
+
+    /// Checks that nothing but white space follows.
+    pub fn finish(&mut self) -> Result<()> {
+        self.jiter.finish().map_err(|fault| self.syntax(&fault))
+    }
+
+    /// A fault at an offset of the text.
+    #[cold]
+    pub fn error(
+        &self,
+        offset: usize,
+        code: &'static str,
+        what: impl Into<String>,
+        expected: impl Into<String>,
+        got: impl Into<String>,
+    ) -> Box<DecodeError> {
+        Box::new(DecodeError {
+            code,
+            what: what.into(),
+            pointer: locate::pointer(self.text, offset),
+            expected: expected.into(),
+            got: got.into(),
+            hint: None,
+            position: Some(locate::position(self.text, offset)),
+        })
+    }
+
+    /// The value at an offset in a few words: the value itself where it is short, else its kind and beginning.
+    #[cold]
+    pub fn excerpt(&self, offset: usize) -> String {
+        let rest = self.text.get(offset..).unwrap_or_default();
+        let end = |stop: fn(char) -> bool| rest.find(stop).unwrap_or(rest.len());
+        match rest.as_bytes().first() {
+            None => "the end of the body".into(),
+            Some(b'[') => "an array".into(),
+            Some(b'{') => "an object".into(),
+            Some(b'"') => {
+                let mut part = self.at(Span { start: offset, end: self.text.len() });
+                let string = part.string().map(Cow::into_owned).unwrap_or_else(|_| rest.into());
+                format!("the string {:?}", shortened(&string))
+            }
+            Some(_) => shortened(&rest[..end(|c| c.is_whitespace() || matches!(c, ',' | ']' | '}' | ':'))]),
+        }
+    }
+
+    /// A value of the wrong kind.
+    #[cold]
+    pub(super) fn wrong_type(&self, peek: Peek, expected: impl Into<String>) -> Box<DecodeError> {
+        let offset = self.here();
+        if let Err(syntax) = self.kind_of(peek) {
+            return syntax;
+        }
+        self.error(offset, "wrong_type", "a value of the wrong type", expected, self.excerpt(offset))
+    }
+
+    /// Where the cursor stands; the start of the next value once that has been peeked at.
+    pub(super) fn here(&self) -> usize {
+        self.base + self.jiter.current_index()
+    }
+
+    /// Bytes not yet read, the bound of what may be allocated for them.
+    pub(super) fn remaining(&self) -> usize {
+        self.text.len().saturating_sub(self.here())
+    }
+
+    pub(super) fn peek(&mut self) -> Result<Peek> {
+        self.jiter.peek().map_err(|fault| self.syntax(&fault))
+    }
+
+    pub(super) fn known_array(&mut self) -> Result<Option<Peek>> {
+        self.jiter.known_array().map_err(|fault| self.syntax(&fault))
+    }
+
+    pub(super) fn array_step(&mut self) -> Result<Option<Peek>> {
+        self.jiter.array_step().map_err(|fault| self.syntax(&fault))
+    }
+
+    pub(super) fn known_bool(&mut self, peek: Peek) -> Result<bool> {
+        self.jiter.known_bool(peek).map_err(|fault| self.syntax(&fault))
+    }
+
+    /// The text of a number that was peeked at.
+    pub(super) fn number(&mut self, peek: Peek) -> Result<&'j str> {
+        let start = self.here();
+        if let Err(fault) = self.jiter.known_number_bytes(peek).map(drop) {
+            return Err(self.syntax(&fault));
+        }
+        Ok(self.text.get(start..self.here()).unwrap_or_default())
+    }
+
+    fn kind_of(&self, peek: Peek) -> Result<Kind> {
+        Ok(match peek {
+            Peek::Null => Kind::Null,
+            Peek::True | Peek::False => Kind::Bool,
+            Peek::String => Kind::String,
+            Peek::Array => Kind::Array,
+            Peek::Object => Kind::Object,
+            number if number.is_num() => Kind::Number,
+            _ => return Err(self.broken(self.here(), "a JSON value")),
+        })
+    }
+
+    fn key(
+        &mut self,
+        take: impl for<'a> FnOnce(&'a mut Jiter<'j>) -> jiter::JiterResult<Option<&'a str>>,
+    ) -> Result<Option<Key<'j>>> {
+        let text = self.text;
+        let offset = {
+            let bytes = text.as_bytes();
+            let mut at = self.here();
+            while matches!(bytes.get(at), Some(b' ' | b'\t' | b'\r' | b'\n' | b',' | b'{')) {
+                at += 1;
+            }
+            at
+        };
+        let key =
+            take(&mut self.jiter).map(|key| key.map(|decoded| Key { text: borrowed(text, offset, decoded), offset }));
+        key.map_err(|fault| self.syntax(&fault))
+    }
+
+    #[cold]
+    fn broken(&self, offset: usize, expected: &str) -> Box<DecodeError> {
+        let got = match self.text.get(offset..).and_then(|rest| rest.chars().next()) {
+            Some(character) => format!("{character:?}"),
+            None => return self.truncated(offset, expected),
+        };
+        let place = locate::position(self.text, offset);
+        let what = format!("the body is not valid JSON at line {}, column {}", place.line, place.column);
+        self.error(offset, "invalid_json", what, expected, got)
+    }
+
+    #[cold]
+    fn truncated(&self, offset: usize, expected: &str) -> Box<DecodeError> {
+        if self.text.trim().is_empty() {
+            return self.error(0, "empty_body", "the body is empty", "a JSON value", "nothing");
+        }
+        self.error(offset, "truncated_json", "the body ends in the middle of a value", expected, "the end of the body")
+    }
+
+    /// A fault of the JSON itself.
+    #[cold]
+    fn syntax(&self, fault: &JiterError) -> Box<DecodeError> {
+        use JsonErrorType::*;
+        let offset = self.base + fault.index;
+        let JiterErrorType::JsonError(kind) = &fault.error_type else {
+            return self.broken(offset, "a JSON value");
+        };
+        match kind {
+            EofWhileParsingList => self.truncated(offset, "',' or ']'"),
+            EofWhileParsingObject => self.truncated(offset, "',' or '}'"),
+            EofWhileParsingString => self.truncated(offset, "a closing quote"),
+            EofWhileParsingValue | UnexpectedEndOfHexEscape => self.truncated(offset, "the rest of the value"),
+            ExpectedColon => self.broken(offset, "':'"),
+            ExpectedListCommaOrEnd => self.broken(offset, "',' or ']'"),
+            ExpectedObjectCommaOrEnd => self.broken(offset, "',' or '}'"),
+            TrailingComma => self.broken(offset, "a value after the comma"),
+            KeyMustBeAString => self.broken(offset, "a key in double quotes"),
+            InvalidNumber => self.broken(offset, "a number as JSON writes it, such as 0.5 or -1e3"),
+            ExpectedSomeIdent => self.broken(offset, "true, false, null, NaN or Infinity"),
+            InvalidEscape | InvalidUnicodeCodePoint | LoneLeadingSurrogateInHexEscape => {
+                self.broken(offset, "a valid escape sequence")
+            }
+            ControlCharacterWhileParsingString => self.broken(offset, "control characters written as \\u escapes"),
+            TrailingCharacters => {
+                let what = "something follows the JSON value";
+                self.error(offset, "trailing_data", what, "the end of the body", self.excerpt(offset))
+            }
+            RecursionLimitExceeded => {
+                self.error(offset, "too_deep", "the JSON is nested too deeply", "at most 200 levels", "more")
+            }
+            NumberOutOfRange => self.error(
+                offset,
+                "out_of_range",
+                "a number has too many digits",
+                "at most 4300 digits before the point",
+                "more",
+            ),
+            ExpectedSomeValue | FloatExpectingInt | DuplicateKey(_) | InternalError(_) => {
+                self.broken(offset, "a JSON value")
+            }
+        }
+    }
+}
+
+/// A decoded string, borrowed from the text where it stands there without escapes.
+fn borrowed<'j>(text: &'j str, quote: usize, decoded: &str) -> Cow<'j, str> {
+    match text.get(quote + 1..quote + 1 + decoded.len()) {
+        Some(same) if same == decoded => Cow::Borrowed(same),
+        _ => Cow::Owned(decoded.into()),
+    }
+}
+
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 40;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into(),
+    }
+}

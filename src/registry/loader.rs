@@ -1,0 +1,140 @@
+//! Brings what the catalog lists into memory: read, prepare, verify, publish, several versions side by side. The one
+//! writer of the snapshot; a version that fails stays visible with its reason and hinders no other.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use arc_swap::{ArcSwap, Guard};
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+
+use crate::batching::Pool;
+use crate::engine::{Engine, ModelSource};
+use crate::model::{Description, Digest, ModelId, ModelName, Version};
+use crate::telemetry::Metrics;
+
+use super::manifest::read_card;
+use super::verify::{reconcile, verify};
+use super::{Catalog, Entry, Lifecycle, Servable, Slot, Snapshot};
+
+/// All models of the server.
+pub struct Registry {
+    catalog: Catalog,
+    engine: Arc<dyn Engine>,
+    pool: Pool,
+    metrics: Arc<Metrics>,
+    snapshot: ArcSwap<Snapshot>,
+    /// Held while a new snapshot is made from the current one.
+    writer: Mutex<()>,
+}
+
+/// What became of one version.
+#[derive(Clone, Debug)]
+pub struct LoadOutcome {
+    pub name: ModelName,
+    pub version: Version,
+    pub result: Result<Arc<Description>, String>,
+    pub took: Duration,
+}
+
+impl Registry {
+    /// A registry in which every version of the catalog is still to be loaded.
+    pub fn new(catalog: Catalog, engine: Arc<dyn Engine>, pool: Pool, metrics: Arc<Metrics>) -> Self {
+        let waiting = |version: &Version| Slot { version: *version, state: Lifecycle::Loading, servable: None };
+        let models = catalog.models.iter();
+        let models = models.map(|(name, versions)| (name.clone(), versions.keys().rev().map(waiting).collect()));
+        let snapshot = Snapshot { models: models.collect(), default_model: catalog.default_model.clone() };
+        let snapshot = ArcSwap::from_pointee(snapshot);
+        Self { catalog, engine, pool, metrics, snapshot, writer: Mutex::default() }
+    }
+
+    /// The current picture; cheap, and unaffected by what is published later.
+    pub fn snapshot(&self) -> Guard<Arc<Snapshot>> {
+        self.snapshot.load()
+    }
+
+    /// Loads every version of the catalog, as many at a time as there are compute slots. Blocking; returns when each is
+    /// ready or has failed.
+    pub fn load_all(&self) -> Vec<LoadOutcome> {
+        let waiting = Mutex::new(self.catalog.entries().collect::<VecDeque<_>>());
+        let outcomes = Mutex::new(Vec::new());
+        let next = || waiting.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop_front();
+        thread::scope(|scope| {
+            for _ in 0..self.pool.slots() {
+                scope.spawn(|| {
+                    while let Some(entry) = next() {
+                        let outcome = self.load(entry);
+                        outcomes.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(outcome);
+                    }
+                });
+            }
+        });
+        let mut outcomes = outcomes.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        outcomes.sort_by(|a, b| (&a.name, a.version).cmp(&(&b.name, b.version)));
+        outcomes
+    }
+
+    fn load(&self, entry: &Entry) -> LoadOutcome {
+        let begun = Instant::now();
+        let result = self.prepare(entry);
+        let took = begun.elapsed();
+        let (name, version) = (entry.name.clone(), entry.version);
+        let result = match result {
+            Ok(servable) => {
+                let description = Arc::clone(&servable.description);
+                tracing::info!(model = %name, %version, digest = %description.id.digest, engine = description.engine,
+                    duration_ms = took.as_millis() as u64, "model ready");
+                self.publish(entry, Lifecycle::Ready, Some(Arc::new(servable)));
+                Ok(description)
+            }
+            Err(reason) => {
+                tracing::error!(model = %name, %version, file = %entry.file.display(), reason, "model failed to load");
+                self.publish(entry, Lifecycle::Failed { reason: reason.clone() }, None);
+                Err(reason)
+            }
+        };
+        LoadOutcome { name, version, result, took }
+    }
+
+    fn prepare(&self, entry: &Entry) -> Result<Servable, String> {
+        let begun = Instant::now();
+        let phase = |phase: &str, took: Duration| {
+            self.metrics.model_phase_took(entry.name.as_str(), &entry.version.to_string(), phase, took);
+        };
+        // The bytes are read once, so that what is digested is what is run.
+        let bytes = fs::read(&entry.file).map_err(|error| format!("{}: {error}", entry.file.display()))?;
+        let digest = Digest(Sha256::digest(&bytes).into());
+        let card = read_card(&entry.manifests).map_err(|error| error.to_string())?;
+        let read = begun.elapsed();
+        phase("read", read);
+
+        let source = ModelSource { bytes: Bytes::from(bytes), directory: entry.file.parent().map(Into::into) };
+        let session = self.engine.load(&source).map_err(|error| error.to_string())?;
+        let card = reconcile(card, session.signature()).map_err(|reason| format!("model.toml: {reason}"))?;
+        let prepared = begun.elapsed();
+        phase("prepare", prepared - read);
+
+        self.publish(entry, Lifecycle::Verifying, None);
+        verify(&*session, &card)?;
+        phase("verify", begun.elapsed() - prepared);
+
+        let id = ModelId { name: entry.name.clone(), version: entry.version, digest };
+        let (signature, graph) = (session.signature().clone(), session.graph().clone());
+        let metrics = self.metrics.model(&id);
+        let description = Description { id, signature, card, graph, engine: self.engine.name() };
+        Ok(Servable::new(description, session, self.pool.clone(), metrics))
+    }
+
+    fn publish(&self, entry: &Entry, state: Lifecycle, servable: Option<Arc<Servable>>) {
+        let _writing = self.writer.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut snapshot = Snapshot::clone(&self.snapshot.load());
+        let slots = snapshot.models.get_mut(&entry.name);
+        if let Some(slot) = slots.and_then(|slots| slots.iter_mut().find(|slot| slot.version == entry.version)) {
+            *slot = Slot { version: entry.version, state, servable };
+        }
+        self.snapshot.store(Arc::new(snapshot));
+    }
+}

@@ -1,0 +1,216 @@
+//! Checks between "the engine took it" and "it answers requests": that the author's words fit the graph, and that the
+//! model computes. With golden rows it must reproduce them; without, one run on made-up values must succeed, which also
+//! warms it up.
+
+use crate::engine::Session;
+use crate::model::{ClassLabels, Dim, Golden, ModelCard, OutputRole, Port, Signature};
+use crate::tensor::{DataType, Tensor};
+
+/// Values tried: zeros are a legal index and a legal pixel; ones help a model that divides by its input.
+const PROBE_VALUES: [f64; 2] = [0.0, 1.0];
+/// A probe larger than this says nothing more.
+const MAX_PROBE_ELEMENTS: usize = 1 << 24;
+
+/// Makes the card fit the signature: fills in what it leaves out and refuses what contradicts the graph.
+pub(super) fn reconcile(mut card: ModelCard, signature: &Signature) -> Result<ModelCard, String> {
+    if !card.features.is_empty() {
+        check_features(&card.features, signature)?;
+    }
+    if let Some(classes) = &mut card.classes {
+        check_classes(classes, signature)?;
+    }
+    if let Some(golden) = &card.golden {
+        let inputs: Vec<_> = golden.inputs.iter().map(|(name, _)| name.as_str()).collect();
+        for port in &signature.inputs {
+            if !inputs.contains(&port.name.as_str()) {
+                return Err(format!("golden.inputs: input {:?} is missing", port.name));
+            }
+        }
+        let known = |ports: &[Port], name: &str| ports.iter().any(|port| port.name == name);
+        if let Some(name) = inputs.iter().find(|name| !known(&signature.inputs, name)) {
+            return Err(format!("golden.inputs: the model has no input {name:?}"));
+        }
+        if let Some((name, _)) = golden.outputs.iter().find(|(name, _)| !known(&signature.outputs, name)) {
+            return Err(format!("golden.outputs: the model has no output {name:?}"));
+        }
+    }
+    Ok(card)
+}
+
+fn check_features(features: &[String], signature: &Signature) -> Result<(), String> {
+    let [input] = signature.inputs.as_slice() else {
+        return Err(format!(
+            "features: the model has {} inputs, features name the columns of one",
+            signature.inputs.len()
+        ));
+    };
+    match input.shape.as_slice() {
+        [_, Dim::Fixed(columns)] if *columns == features.len() => {}
+        [_, Dim::Symbol(_)] => {}
+        _ => {
+            let shape = input.wire_shape();
+            return Err(format!("features: {} names for input {:?} of shape {shape:?}", features.len(), input.name));
+        }
+    }
+    let mut sorted: Vec<_> = features.iter().collect();
+    sorted.sort();
+    match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(format!("features: {:?} is there twice", pair[0])),
+        None => Ok(()),
+    }
+}
+
+fn check_classes(classes: &mut ClassLabels, signature: &Signature) -> Result<(), String> {
+    let count = classes.labels.len();
+    let scores =
+        |port: &Port| port.datatype.is_float() && matches!(port.shape.last(), Some(Dim::Fixed(n)) if *n == count);
+    for (name, role) in &classes.outputs {
+        let port = signature.outputs.iter().find(|port| port.name == *name);
+        let port = port.ok_or_else(|| format!("classes.outputs: the model has no output {name:?}"))?;
+        match role {
+            OutputRole::Class if !port.datatype.is_integer() => {
+                return Err(format!("classes.outputs: {name:?} is {}, not an integer class index", port.datatype));
+            }
+            OutputRole::Scores if !scores(port) && !matches!(port.shape.last(), Some(Dim::Symbol(_))) => {
+                let shape = port.wire_shape();
+                return Err(format!(
+                    "classes.outputs: {name:?} of shape {shape:?} has no score for each of {count} labels"
+                ));
+            }
+            OutputRole::Class | OutputRole::Scores => {}
+        }
+    }
+    if classes.outputs.is_empty() {
+        let role = |port: &Port| match port.datatype {
+            datatype if datatype.is_integer() && port.shape.len() == 1 => Some(OutputRole::Class),
+            _ => scores(port).then_some(OutputRole::Scores),
+        };
+        classes.outputs = signature.outputs.iter().filter_map(|port| Some((port.name.clone(), role(port)?))).collect();
+    }
+    Ok(())
+}
+
+/// Runs the model once or more and compares what can be compared. Blocking.
+pub(super) fn verify(session: &dyn Session, card: &ModelCard) -> Result<(), String> {
+    match &card.golden {
+        Some(golden) => reproduce(session, golden),
+        None => warm_up(session),
+    }
+}
+
+fn reproduce(session: &dyn Session, golden: &Golden) -> Result<(), String> {
+    let signature = session.signature();
+    let given = |port: &Port| {
+        let tensor = golden.inputs.iter().find(|(name, _)| *name == port.name).map(|(_, tensor)| tensor);
+        let tensor = tensor.ok_or_else(|| format!("golden.inputs: input {:?} is missing", port.name))?;
+        tensor.cast(port.datatype).map_err(|error| format!("golden.inputs.{}: {error}", port.name))
+    };
+    let inputs = signature.inputs.iter().map(given).collect::<Result<Vec<_>, String>>()?;
+    let outputs = session.run(&inputs).map_err(|error| format!("the golden rows cannot be computed: {error}"))?;
+    for (name, expected) in &golden.outputs {
+        let got = signature.outputs.iter().position(|port| port.name == *name).and_then(|index| outputs.get(index));
+        let got = got.ok_or_else(|| format!("golden.outputs: the model has no output {name:?}"))?;
+        compare(got, expected, golden.tolerance)
+            .map_err(|difference| format!("golden.outputs.{name}: {difference}"))?;
+    }
+    Ok(())
+}
+
+/// `Ok` when shapes are equal and values too: floats within the tolerance relative to `max(1, |expected|)`, NaN only
+/// where NaN is expected, everything else exactly.
+fn compare(got: &Tensor, expected: &Tensor, tolerance: f64) -> Result<(), String> {
+    if got.shape() != expected.shape() {
+        return Err(format!("expected shape {:?}, got {:?}", expected.shape(), got.shape()));
+    }
+    if got.datatype().is_float() {
+        let wide = |tensor: &Tensor| tensor.cast(DataType::Fp64).map_err(|error| error.to_string());
+        let (got, expected) = (wide(got)?, wide(expected)?);
+        let (got, expected) = (got.values::<f64>().unwrap_or_default(), expected.values::<f64>().unwrap_or_default());
+        let close = |got: f64, want: f64| {
+            got == want || (got.is_nan() && want.is_nan()) || (got - want).abs() <= tolerance * want.abs().max(1.0)
+        };
+        return match got.iter().zip(expected.iter()).position(|(&got, &want)| !close(got, want)) {
+            Some(index) => {
+                Err(format!("value {index}: expected {} within {tolerance:e}, got {}", expected[index], got[index]))
+            }
+            None => Ok(()),
+        };
+    }
+    let expected = expected.cast(got.datatype()).map_err(|error| error.to_string())?;
+    if *got == expected { Ok(()) } else { Err(format!("expected {expected:?}, got {got:?}")) }
+}
+
+fn warm_up(session: &dyn Session) -> Result<(), String> {
+    let shapes = session.sample_shapes();
+    let mut reason = "the smallest run does not fit in memory".to_string();
+    for value in PROBE_VALUES {
+        let ports = session.signature().inputs.iter().zip(&shapes);
+        let inputs = ports.map(|(port, shape)| made_up(port.datatype, shape, value)).collect::<Option<Vec<_>>>();
+        match inputs.map(|inputs| session.run(&inputs)) {
+            Some(Ok(_)) => return Ok(()),
+            Some(Err(error)) => reason = error.to_string(),
+            None => {}
+        }
+    }
+    Err(format!("a first run on made-up values failed: {reason}. Give golden rows in model.toml if it needs real ones"))
+}
+
+fn made_up(datatype: DataType, shape: &[usize], value: f64) -> Option<Tensor> {
+    let count = crate::tensor::element_count(shape).filter(|&count| count <= MAX_PROBE_ELEMENTS)?;
+    match datatype {
+        DataType::Bytes => Tensor::from_strings(shape, vec![String::new(); count]).ok(),
+        DataType::Bool => Tensor::from_vec(shape, vec![value != 0.0; count]).ok(),
+        datatype => Tensor::from_vec(shape, vec![value; count]).ok()?.cast(datatype).ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::Shape;
+
+    fn floats(values: &[f32]) -> Tensor {
+        Tensor::from_vec(Shape::from_slice(&[values.len()]), values.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn floats_compare_relative_to_their_size() {
+        assert!(compare(&floats(&[1000.001]), &floats(&[1000.0]), 1e-5).is_ok());
+        assert!(compare(&floats(&[1000.1]), &floats(&[1000.0]), 1e-5).unwrap_err().contains("value 0"));
+        assert!(compare(&floats(&[f32::NAN]), &floats(&[f32::NAN]), 1e-5).is_ok());
+        assert!(compare(&floats(&[1.0]), &floats(&[f32::NAN]), 1e-5).is_err());
+        assert!(compare(&floats(&[1.0]), &floats(&[1.0, 2.0]), 1e-5).unwrap_err().contains("shape"));
+    }
+
+    #[test]
+    fn roles_are_inferred_or_checked() {
+        let port =
+            |name: &str, datatype, shape: Vec<Dim>| Port { name: name.into(), datatype, shape, description: None };
+        let n = || Dim::Symbol("N".into());
+        let signature = Signature {
+            inputs: vec![port("x", DataType::Fp32, vec![n(), Dim::Fixed(2)])],
+            outputs: vec![
+                port("label", DataType::Int64, vec![n()]),
+                port("scores", DataType::Fp32, vec![n(), Dim::Fixed(3)]),
+            ],
+        };
+        let with = |labels: usize, outputs: &[(&str, OutputRole)]| {
+            let labels = (0..labels).map(|label| label.to_string()).collect();
+            let outputs = outputs.iter().map(|(name, role)| (name.to_string(), *role)).collect();
+            ModelCard { classes: Some(ClassLabels { labels, outputs }), ..ModelCard::default() }
+        };
+        let roles = reconcile(with(3, &[]), &signature).unwrap().classes.unwrap().outputs;
+        assert_eq!(roles["label"], OutputRole::Class);
+        assert_eq!(roles["scores"], OutputRole::Scores);
+        assert!(reconcile(with(2, &[("scores", OutputRole::Scores)]), &signature).is_err());
+        assert!(reconcile(with(3, &[("scores", OutputRole::Class)]), &signature).is_err());
+        assert!(reconcile(with(3, &[("nothing", OutputRole::Class)]), &signature).is_err());
+        let features = |names: &[&str]| {
+            let features = names.iter().map(|name| name.to_string()).collect();
+            reconcile(ModelCard { features, ..ModelCard::default() }, &signature)
+        };
+        assert!(features(&["a", "b"]).is_ok());
+        assert!(features(&["a"]).is_err());
+        assert!(features(&["a", "a"]).is_err());
+    }
+}

@@ -1,0 +1,248 @@
+//! A request's tensors against a model's signature: names, element types, ranks, sizes, rows. What comes out can be
+//! handed to the engine as it is; what does not fit is told with the place, what was expected and what came. Pure.
+
+mod records;
+
+use std::collections::HashMap;
+
+use crate::model::{Description, Dim, Port};
+use crate::tensor::{CastError, Shape, Tensor};
+
+use super::{Aspect, Form, Input, Invalid, Payload, Place};
+
+/// Inputs in the signature's order and what is known of the request as a whole.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Fitted {
+    pub inputs: Vec<Tensor>,
+    /// Size of axis 0, when the model has a batch axis.
+    pub rows: Option<usize>,
+    pub form: Form,
+}
+
+pub(super) fn fit(model: &Description, payload: Payload) -> Result<Fitted, Invalid> {
+    match payload {
+        Payload::Named(inputs) => fit_named(model, inputs),
+        Payload::Sole(input) => fit_named(model, vec![named_sole(model, input)?]),
+        Payload::Records { columns, rows } => fit_named(model, records::columns_to_inputs(model, columns, rows)?),
+    }
+}
+
+/// Gives the only tensor of a request the name of the model's only input.
+fn named_sole(model: &Description, input: Input) -> Result<Input, Invalid> {
+    match model.signature.inputs.as_slice() {
+        [port] if input.name.is_empty() => Ok(Input { name: port.name.clone(), ..input }),
+        [_] => Ok(input),
+        ports => Err(Invalid {
+            code: "inputs_not_named",
+            what: format!("the model has {} inputs, so each tensor needs its name", ports.len()),
+            place: Place::Inputs,
+            expected: format!("an object with the keys {}", names(ports)),
+            got: "one tensor without a name".into(),
+            hint: Some("send {\"inputs\": {\"name\": values, ...}}".into()),
+        }),
+    }
+}
+
+fn fit_named(model: &Description, inputs: Vec<Input>) -> Result<Fitted, Invalid> {
+    let ports = &model.signature.inputs;
+    let mut slots: Vec<Option<(usize, Input)>> = ports.iter().map(|_| None).collect();
+    for (index, input) in inputs.into_iter().enumerate() {
+        let Some(port) = ports.iter().position(|port| port.name == input.name) else {
+            return Err(Invalid {
+                code: "unknown_input",
+                what: format!("the model has no input {:?}", input.name),
+                place: Place::Input { index, aspect: Aspect::Name },
+                expected: names(ports),
+                got: format!("{:?}", input.name),
+                hint: None,
+            });
+        };
+        if slots[port].is_some() {
+            return Err(Invalid {
+                code: "duplicate_input",
+                what: format!("input {:?} is there twice", input.name),
+                place: Place::Input { index, aspect: Aspect::Name },
+                expected: "each input once".into(),
+                got: format!("{:?} again", input.name),
+                hint: None,
+            });
+        }
+        slots[port] = Some((index, input));
+    }
+
+    let missing: Vec<&Port> =
+        ports.iter().zip(&slots).filter(|(_, slot)| slot.is_none()).map(|(port, _)| port).collect();
+    if !missing.is_empty() {
+        return Err(Invalid {
+            code: "missing_input",
+            what: format!("the request lacks {}", listed(missing.iter().map(|port| &port.name))),
+            place: Place::Inputs,
+            expected: names(ports),
+            got: match slots.iter().flatten().count() {
+                0 => "none of them".into(),
+                _ => listed(slots.iter().flatten().map(|(_, input)| &input.name)),
+            },
+            hint: None,
+        });
+    }
+    let given: Vec<(usize, Input)> = slots.into_iter().flatten().collect();
+
+    let form = if is_single_row(model, &given) { Form::SingleRow } else { Form::Batched };
+    let mut symbols = Symbols::default();
+    let mut tensors = Vec::with_capacity(given.len());
+    for (port, (index, input)) in ports.iter().zip(given) {
+        let tensor = fit_shape(port, &input, index, form)?;
+        let tensor = fit_datatype(port, tensor, input.typed, index)?;
+        symbols.bind(port, tensor.shape(), index)?;
+        tensors.push(tensor);
+    }
+    let rows = model.signature.is_batched().then(|| tensors.first().and_then(Tensor::rows)).flatten();
+    if rows == Some(0) {
+        return Err(Invalid {
+            code: "empty_batch",
+            what: "the request has no rows".into(),
+            place: Place::Input { index: 0, aspect: Aspect::Shape },
+            expected: "at least one row".into(),
+            got: "0 rows".into(),
+            hint: None,
+        });
+    }
+    Ok(Fitted { inputs: tensors, rows, form })
+}
+
+/// Whether every tensor lacks just the batch axis. Protocols that state shapes state them in full, so only untyped
+/// tensors count.
+fn is_single_row(model: &Description, given: &[(usize, Input)]) -> bool {
+    let lacks_batch = |(port, (_, input)): (&Port, &(usize, Input))| {
+        let shape = input.tensor.shape();
+        !input.typed && shape.len() + 1 == port.shape.len() && fits(&port.shape[1..], shape)
+    };
+    model.signature.is_batched() && model.signature.inputs.iter().zip(given).all(lacks_batch)
+}
+
+/// The tensor with the declared rank: as sent, with a batch axis put before a single row, or with an axis of 1 put
+/// behind a plain column.
+fn fit_shape(port: &Port, input: &Input, index: usize, form: Form) -> Result<Tensor, Invalid> {
+    let shape = input.tensor.shape();
+    let reshaped = if fits(&port.shape, shape) {
+        return Ok(input.tensor.clone());
+    } else if form == Form::SingleRow {
+        std::iter::once(1).chain(shape.iter().copied()).collect::<Shape>()
+    } else if !input.typed && is_column_of(&port.shape, shape) {
+        shape.iter().copied().chain([1]).collect()
+    } else {
+        return Err(wrong_shape(port, shape, index, input.typed));
+    };
+    input.tensor.reshaped(reshaped).map_err(|_| wrong_shape(port, shape, index, input.typed))
+}
+
+fn fits(declared: &[Dim], shape: &[usize]) -> bool {
+    declared.len() == shape.len()
+        && declared.iter().zip(shape).all(|(dim, &size)| dim.fixed().is_none_or(|d| d == size))
+}
+
+/// `[N]` for a declared `[N, 1]`.
+fn is_column_of(declared: &[Dim], shape: &[usize]) -> bool {
+    declared.len() == shape.len() + 1
+        && declared.last() == Some(&Dim::Fixed(1))
+        && fits(&declared[..shape.len()], shape)
+}
+
+fn wrong_shape(port: &Port, shape: &[usize], index: usize, typed: bool) -> Invalid {
+    let axis = port.shape.iter().zip(shape).position(|(dim, &size)| dim.fixed().is_some_and(|fixed| fixed != size));
+    let what = match axis {
+        Some(axis) if port.shape.len() == shape.len() => {
+            format!("axis {axis} of input {:?} has the wrong size", port.name)
+        }
+        _ => format!("input {:?} has {} axes instead of {}", port.name, shape.len(), port.shape.len()),
+    };
+    let single_row = !typed && port.is_batched() && port.shape.len() > 1;
+    Invalid {
+        code: "wrong_shape",
+        what,
+        place: Place::Input { index, aspect: Aspect::Shape },
+        expected: format!("shape {:?}", port.wire_shape()),
+        got: format!("shape {shape:?}"),
+        hint: single_row.then(|| "-1 stands for any size; one row may be sent without its batch axis".into()),
+    }
+}
+
+fn fit_datatype(port: &Port, tensor: Tensor, typed: bool, index: usize) -> Result<Tensor, Invalid> {
+    let got = tensor.datatype();
+    if got == port.datatype {
+        return Ok(tensor);
+    }
+    let wrong = |code, what: String, got: String, aspect| Invalid {
+        code,
+        what,
+        place: Place::Input { index, aspect },
+        expected: port.datatype.to_string(),
+        got,
+        hint: None,
+    };
+    if typed {
+        let what = format!("input {:?} has another datatype", port.name);
+        return Err(wrong("wrong_datatype", what, got.to_string(), Aspect::DataType));
+    }
+    // An empty JSON array has no type of its own.
+    if tensor.is_empty()
+        && let Ok(empty) = Tensor::empty(port.datatype, tensor.shape())
+    {
+        return Ok(empty);
+    }
+    tensor.cast(port.datatype).map_err(|error| match error {
+        CastError::Kind { from, .. } => {
+            let what = format!("input {:?} takes other values", port.name);
+            wrong("wrong_datatype", what, format!("{from} values"), Aspect::Data)
+        }
+        CastError::Value { index: element, value, .. } => {
+            let what = format!("element {element} of input {:?} does not fit its datatype", port.name);
+            wrong("value_out_of_range", what, value, Aspect::Data)
+        }
+    })
+}
+
+/// Sizes that symbols have taken in this request, and which input bound them.
+#[derive(Default)]
+struct Symbols {
+    bound: HashMap<String, (usize, String)>,
+}
+
+impl Symbols {
+    fn bind(&mut self, port: &Port, shape: &[usize], index: usize) -> Result<(), Invalid> {
+        for (axis, (dim, &size)) in port.shape.iter().zip(shape).enumerate() {
+            let Dim::Symbol(symbol) = dim else { continue };
+            match self.bound.get(symbol) {
+                Some((bound, _)) if *bound == size => {}
+                Some((bound, by)) => {
+                    return Err(Invalid {
+                        code: "sizes_differ",
+                        what: format!(
+                            "axis {axis} of input {:?} and of input {by:?} must have the same size",
+                            port.name
+                        ),
+                        place: Place::Input { index, aspect: Aspect::Shape },
+                        expected: bound.to_string(),
+                        got: size.to_string(),
+                        hint: None,
+                    });
+                }
+                None => {
+                    self.bound.insert(symbol.clone(), (size, port.name.clone()));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn names(ports: &[Port]) -> String {
+    listed(ports.iter().map(|port| &port.name))
+}
+
+fn listed<'n>(names: impl Iterator<Item = &'n String>) -> String {
+    names.map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests;
