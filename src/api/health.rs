@@ -2,11 +2,13 @@
 //! that answers is alive and restarting it would cure nothing; the others come from the readiness latches. Every
 //! "no" is 503 and says why.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{App, reply};
@@ -30,6 +32,20 @@ pub(super) async fn root() -> Response {
     reply::json(StatusCode::OK, &body)
 }
 
+#[derive(Serialize)]
+struct Summary<'a> {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    version: &'static str,
+    uptime_seconds: u64,
+    default_model: Option<&'a str>,
+    /// Versions by the state they are in.
+    models: BTreeMap<&'static str, usize>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failed: Vec<Value>,
+}
+
 /// `GET /health`: the state of the server for people; the status code is that of readiness.
 pub(super) async fn summary(State(app): State<Arc<App>>) -> Response {
     let ready = app.serving.readiness().ready();
@@ -47,24 +63,15 @@ pub(super) async fn summary(State(app): State<Arc<App>>) -> Response {
             Lifecycle::Loading | Lifecycle::Verifying | Lifecycle::Ready => None,
         })
         .collect();
-    let mut body = json!({
-        "status": word(&ready),
-        "version": env!("CARGO_PKG_VERSION"),
-        "uptime_seconds": app.started.elapsed().as_secs(),
-        "models": {
-            "loading": count("loading"),
-            "verifying": count("verifying"),
-            "ready": count("ready"),
-            "failed": count("failed"),
-        },
-        "default_model": default,
-    });
-    if let Err(reason) = &ready {
-        body["reason"] = reason.to_string().into();
-    }
-    if !failed.is_empty() {
-        body["failed"] = failed.into();
-    }
+    let body = Summary {
+        status: word(&ready),
+        reason: ready.as_ref().err().map(ToString::to_string),
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_seconds: app.started.elapsed().as_secs(),
+        default_model: default,
+        models: Lifecycle::WORDS.iter().map(|&word| (word, count(word))).collect(),
+        failed,
+    };
     reply::json(status(&ready), &body)
 }
 

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
-use axum::extract::{FromRequestParts, RawPathParams, Request};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, RawPathParams, Request};
 use axum::http::HeaderValue;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
@@ -63,6 +63,8 @@ pub(super) fn stack(predictions: Router<Arc<App>>, questions: Router<Arc<App>>, 
             option_layer(cors::layer(&app.config.cors_origins)),
             from_fn_with_state(Arc::clone(app), deadline::limit),
             from_fn(readable_path),
+            // The framework's own limit of 2 MB; ours is counted where the body is read.
+            DefaultBodyLimit::disable(),
         ))
 }
 

@@ -84,7 +84,7 @@ struct Version<'a> {
 impl<'a> Version<'a> {
     fn of(status: &'a VersionStatus, path: String, host: &str) -> Self {
         let description = status.description.as_deref();
-        let example = description.and_then(|description| description.card.example.as_deref());
+        let example = description.and_then(problem::predict_example);
         Self {
             version: status.version.to_string(),
             state: status.state.word(),
@@ -94,7 +94,7 @@ impl<'a> Version<'a> {
             },
             described: description.map(Described::of),
             memory_bytes: status.memory_bytes,
-            example: example.and_then(|body| Example::of(body, path, host)),
+            example: example.and_then(|body| Example::of(&body, path, host)),
         }
     }
 }

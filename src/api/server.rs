@@ -2,6 +2,8 @@
 //! routes. When told to stop it takes what already knocked, lets requests in flight finish up to a limit, and says how
 //! many connections it had to cut off. What comes before that (readiness, the lame-duck period) belongs to the caller.
 
+mod patient;
+
 use std::future::Future;
 use std::io;
 use std::pin::pin;
@@ -10,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -18,13 +20,15 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time;
 
+use patient::Patient;
+
 /// Bounds of the connections, none of which a user needs to turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Connections open at the same time; more wait in the kernel's backlog.
     pub connections: usize,
-    /// From accepting a connection to its first complete request head, and the same again for each stretch a silent
-    /// HTTP/1 connection is kept. Above the 60 s after which common load balancers drop idle connections, so that
+    /// How long a connection may be silent: before its first request, between requests (HTTP/1), and while its client
+    /// takes nothing of an answer. Above the 60 s after which common load balancers drop idle connections, so that
     /// it is they who close first and no request meets a closing door.
     pub idle: Duration,
     /// Requests of one HTTP/2 connection at the same time.
@@ -118,7 +122,8 @@ async fn connection(stream: TcpStream, router: Router, mut stopped: watch::Recei
         .max_concurrent_streams(limits.streams)
         // The default window of 64 kB makes an upload of megabytes wait for one round trip per window.
         .adaptive_window(true);
-    let mut served = pin!(server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)));
+    let mut served =
+        pin!(server.serve_connection(Patient::new(stream, limits.idle), TowerToHyperService::new(service)));
 
     // Serve; but nobody may hold a connection open without ever sending a request.
     let mut patience = pin!(time::sleep(limits.idle));

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT};
-use axum::http::{HeaderMap, request};
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT};
+use axum::http::{HeaderMap, HeaderValue, request};
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
@@ -39,7 +39,10 @@ pub(super) async fn known_encoding(request: Request, next: Next) -> Response {
     discard(&parts, body).await;
     let all = parts.headers.get_all(CONTENT_ENCODING).iter();
     let got = all.map(|one| String::from_utf8_lossy(one.as_bytes())).collect::<Vec<_>>().join(", ");
-    problem::refuse(problem::Dialect::of(parts.uri.path()), problem::Refusal::UnknownEncoding { got })
+    let refusal = problem::Refusal::UnknownEncoding { got };
+    let mut response = problem::refuse(problem::Dialect::of(parts.uri.path()), refusal);
+    response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, zstd"));
+    response
 }
 
 /// Replaces the body by one that is already here.

@@ -14,10 +14,10 @@ use super::answer::{Manner, Written, write};
 use super::framing::{Framed, INFERENCE_HEADER, divide, whole_body_tensor};
 use super::message::{Message, read};
 use super::refused;
-use crate::api::{App, Context, Served, offload};
+use crate::api::{App, Context, Served, offload, problem};
 use crate::codec::DecodeError;
 use crate::model::{Description, Selector};
-use crate::serving::{self, Error, Input, Invalid, Payload, Place, Request};
+use crate::serving::{self, Error, Input, Payload, Request};
 
 pub(in crate::api) async fn newest_version(
     State(app): State<Arc<App>>,
@@ -48,10 +48,14 @@ async fn infer(
     headers: &HeaderMap,
     body: Bytes,
 ) -> Result<Response, Error> {
+    if let Some(got) = strange_type(headers) {
+        let expected = "application/json, or application/octet-stream with Inference-Header-Content-Length";
+        return Ok(problem::refuse(problem::Dialect::Oip, problem::Refusal::WrongContentType { got, expected }));
+    }
     // Asked first: whoever names a model that is not there should not be told about commas.
     let model = app.serving.describe(&selector)?;
-    let framed = divide(headers, body).map_err(|fault| invalid(&model, *fault))?;
-    let message = understand(&model, framed).await.map_err(|fault| invalid(&model, *fault))?;
+    let framed = divide(headers, body).map_err(|fault| Error::of(&model, fault))?;
+    let message = understand(&model, framed).await.map_err(|fault| Error::of(&model, fault))?;
 
     let Message { id, inputs, outputs, parameters } = message;
     let deadline = parameters.timeout.and_then(|timeout| context.start.checked_add(timeout));
@@ -65,6 +69,15 @@ async fn infer(
 
     let manner = Manner { id, wanted: outputs, binary: parameters.binary_output, non_finite: parameters.non_finite };
     Ok(answer(context, response, manner).await)
+}
+
+/// A content type that says the body is something else. Clients of this protocol often send none, or the one their
+/// library puts there by default, so the types that tools give to any text pass.
+fn strange_type(headers: &HeaderMap) -> Option<String> {
+    let text = String::from_utf8_lossy(headers.get(CONTENT_TYPE)?.as_bytes()).into_owned();
+    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let known = ["", "application/json", "application/octet-stream", "text/plain", "application/x-www-form-urlencoded"];
+    (!known.contains(&essence.as_str()) && !essence.ends_with("+json")).then_some(text)
 }
 
 /// The message of a body; a raw one is a message that asks for raw outputs.
@@ -111,10 +124,4 @@ async fn answer(context: &Context, response: serving::Response, manner: Manner) 
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer.extensions_mut().insert(Served(model.id.clone()));
     answer
-}
-
-fn invalid(model: &Arc<Description>, fault: DecodeError) -> Error {
-    let DecodeError { code, what, pointer, expected, got, hint, .. } = fault;
-    let place = if pointer.is_empty() { Place::Whole } else { Place::Pointer(pointer) };
-    Error::of(model, Invalid { code, what, place, expected, got, hint })
 }
