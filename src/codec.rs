@@ -28,3 +28,6 @@ pub use values::Values;
 pub use write::{
     Elements, NonFinite, with_elements, write_flat, write_nested, write_nesting, write_part, write_string,
 };
+
+#[cfg(test)]
+mod tests;

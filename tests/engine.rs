@@ -1,6 +1,9 @@
 //! The default engine through its public surface: bundled models and fixtures give the answers that ONNX Runtime gave,
 //! what cannot be served is refused in words, and nothing a file or a request contains brings the process down.
 
+// Helpers fail a test by panicking, just as its own assertions do.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -146,6 +149,7 @@ fn what_a_file_declares_wrongly_or_not_at_all_is_corrected() {
     assert_eq!(shapes(&one_row.signature().outputs), ["y FP32 [N,2]"]);
     let by_value = load(&own("rows_by_value"));
     assert!(!matches!(&by_value.signature().outputs[0].shape[0], Dim::Symbol(name) if name == "N"));
+    assert!(!by_value.signature().is_batched());
     assert_eq!(
         by_value.run(&[floats(&[4], &[0.0, 1.0, 0.0, 2.0])]).unwrap(),
         [Tensor::from_vec(&[2, 1][..], vec![1i64, 3]).unwrap()]
@@ -224,6 +228,24 @@ fn recurrent_models_run_at_any_batch_and_remember_nothing() {
             }
         }
     }
+}
+
+#[test]
+fn a_batch_that_inference_cannot_follow_is_found_by_trial() {
+    let session = load(&own("lstm_stateless_batch_first"));
+    assert_eq!(shapes(&session.signature().outputs), ["y FP32 [N,2]"]);
+    assert!(session.signature().is_batched());
+    let rows =
+        |count: usize| floats(&[count, 5, 3], &(0..count * 15).map(|at| (at % 15) as f32 / 8.0).collect::<Vec<_>>());
+    let one = session.run(&[rows(1)]).unwrap();
+    let four = session.run(&[rows(4)]).unwrap();
+    for row in 0..4 {
+        let got = four[0].values::<f32>().unwrap()[row * 2..][..2].to_vec();
+        assert_close(&floats(&[1, 2], &got), &one[0]);
+    }
+    let second = load(&own("lstm_stateless"));
+    assert!(!second.signature().is_batched());
+    assert!(second.run(&[floats(&[5, 7, 3], &[0.5; 105])]).is_ok());
 }
 
 // --- plans -----------------------------------------------------------------------------------------------------------
@@ -310,6 +332,8 @@ fn tensors_that_are_not_the_signatures_are_errors() {
         assert!(session.run(&inputs).is_err());
     }
     assert!(session.run(&[a, b]).is_ok());
+    let huge = Tensor::from_vec(&[0, 1 << 50][..], Vec::<i64>::new()).unwrap();
+    assert!(load(&fixture("wide_symbols")).run(&[huge]).is_err());
 }
 
 // --- files that are not served ---------------------------------------------------------------------------------------
@@ -358,6 +382,17 @@ fn every_beginning_of_a_file_is_refused_or_loads_without_a_panic() {
         let part = ModelSource { bytes: whole.bytes.slice(..end), directory: None };
         let _ = Tract::default().load(&part);
         let _ = Tract::default().inspect(&part);
+    }
+}
+
+#[test]
+fn branches_within_branches_do_not_exhaust_the_stack() {
+    let session = load(&own("nested_branches"));
+    let told = Tract::default().inspect(&source(&own("nested_branches"))).unwrap();
+    assert!(told.operators.iter().any(|used| used.operator == "If" && used.count == 29));
+    for (branch, want) in [(true, 0.0), (false, 1.0)] {
+        let yes = Tensor::from_vec(&[][..], vec![branch]).unwrap();
+        assert_eq!(session.run(&[yes, floats(&[1], &[-1.0])]).unwrap(), [floats(&[1], &[want])]);
     }
 }
 

@@ -15,7 +15,7 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, Uri, request};
 use axum::response::Response;
 
-use super::problem::{self, Dialect, Refusal, refuse, respond_to};
+use super::problem::{self, Refusal, refuse_to, respond_to};
 use super::{App, Context, Served, offload};
 use crate::codec::NonFinite;
 use crate::model::{Description, Selector};
@@ -95,7 +95,7 @@ async fn respond(app: &App, selector: Selector, request: Request) -> Response {
     });
     match answer(app, selector, &context, &parts, body).await {
         Ok(response) => response,
-        Err(Failure::Refusal(refusal)) => refuse(Dialect::Problem, refusal),
+        Err(Failure::Refusal(refusal)) => refuse_to(&context.request_id, refusal),
         Err(Failure::Error(error)) => {
             let mut response = respond_to(&context.request_id, &error);
             if let Some(model) = error.model {
@@ -221,3 +221,6 @@ impl Options {
         Ok(options)
     }
 }
+
+#[cfg(test)]
+mod tests;

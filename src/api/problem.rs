@@ -82,6 +82,11 @@ pub(crate) fn refuse(dialect: Dialect, refusal: Refusal) -> Response {
     of_refusal(refusal).render(dialect, None)
 }
 
+/// The same with the request's id in the document as well as in the header.
+pub(crate) fn refuse_to(request_id: &HeaderValue, refusal: Refusal) -> Response {
+    of_refusal(refusal).render(Dialect::Problem, request_id.to_str().ok())
+}
+
 /// The problem document as text, for whoever has no connection to send it over.
 pub(crate) fn document(error: &Error) -> Vec<u8> {
     of_error(Dialect::Problem, error).document(None)
@@ -89,8 +94,10 @@ pub(crate) fn document(error: &Error) -> Vec<u8> {
 
 impl From<Box<DecodeError>> for Invalid {
     fn from(fault: Box<DecodeError>) -> Self {
-        let DecodeError { code, what, pointer, expected, got, hint, position: _ } = *fault;
-        Self { code, what, place: Place::Pointer(pointer), expected, got, hint }
+        let DecodeError { code, what, pointer, expected, got, hint, position } = *fault;
+        // The empty pointer leads to the whole of a JSON text; where there is no text it leads nowhere.
+        let place = if pointer.is_empty() && position.is_none() { Place::Whole } else { Place::Pointer(pointer) };
+        Self { code, what, place, expected, got, hint }
     }
 }
 
@@ -188,7 +195,7 @@ fn pointer(dialect: Dialect, place: &Place) -> Option<String> {
 
 /// `wrong_shape` as `Wrong shape`.
 fn title(code: &str) -> String {
-    let mut words = code.replace('_', " ");
+    let mut words = code.replace('_', " ").replace("json", "JSON").replace("utf8", "UTF-8");
     if let Some(first) = words.get_mut(..1) {
         first.make_ascii_uppercase();
     }

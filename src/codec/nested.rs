@@ -163,6 +163,10 @@ impl Nest {
 #[cold]
 fn ragged(reader: &Reader<'_>, array: &Open, size: usize) -> Box<DecodeError> {
     let what = "arrays at the same level have different lengths";
-    let expected = format!("{size} elements as in the first one");
-    reader.error(array.start, "ragged_rows", what, expected, format!("{} elements", array.count))
+    let expected = format!("{} as in the first one", elements(size));
+    reader.error(array.start, "ragged_rows", what, expected, elements(array.count))
+}
+
+fn elements(count: usize) -> String {
+    format!("{count} element{}", if count == 1 { "" } else { "s" })
 }

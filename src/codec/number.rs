@@ -27,7 +27,10 @@ pub(super) fn exact_integer(token: &str) -> Option<i128> {
     let (sign, mantissa) = mantissa.strip_prefix('-').map_or((1, mantissa), |rest| (-1, rest));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let fraction = fraction.trim_end_matches('0');
-    let digit = |value: i128, byte: u8| value.checked_mul(10)?.checked_add(i128::from(byte.checked_sub(b'0')?));
+    let digit = |value: i128, byte: u8| {
+        let digit = char::from(byte).to_digit(10)?;
+        value.checked_mul(10)?.checked_add(i128::from(digit))
+    };
     let digits = whole.bytes().chain(fraction.bytes()).try_fold(0i128, digit)?;
     if digits == 0 {
         return Some(0);

@@ -211,7 +211,11 @@ impl<'j> Reader<'j> {
     #[cold]
     pub(super) fn wrong_type(&self, peek: Peek, expected: impl Into<String>) -> Box<DecodeError> {
         let offset = self.here();
-        if let Err(syntax) = self.kind_of(peek) {
+        // The first character may promise what the rest does not keep.
+        let mut whole = self.at(Span { start: offset, end: self.text.len() });
+        if !matches!(peek, Peek::Array | Peek::Object)
+            && let Err(syntax) = whole.skip()
+        {
             return syntax;
         }
         self.error(offset, "wrong_type", "a value of the wrong type", expected, self.excerpt(offset))
@@ -298,7 +302,8 @@ impl<'j> Reader<'j> {
         if self.text.trim().is_empty() {
             return self.error(0, "empty_body", "the body is empty", "a JSON value", "nothing");
         }
-        self.error(offset, "truncated_json", "the body ends in the middle of a value", expected, "the end of the body")
+        let what = format!("the body ends in the middle of a value, after {} bytes", self.text.len());
+        self.error(offset, "truncated_json", what, expected, "the end of the body")
     }
 
     /// A fault of the JSON itself.
@@ -313,7 +318,7 @@ impl<'j> Reader<'j> {
             EofWhileParsingList => self.truncated(offset, "',' or ']'"),
             EofWhileParsingObject => self.truncated(offset, "',' or '}'"),
             EofWhileParsingString => self.truncated(offset, "a closing quote"),
-            EofWhileParsingValue | UnexpectedEndOfHexEscape => self.truncated(offset, "the rest of the value"),
+            EofWhileParsingValue => self.truncated(offset, "the rest of the value"),
             ExpectedColon => self.broken(offset, "':'"),
             ExpectedListCommaOrEnd => self.broken(offset, "',' or ']'"),
             ExpectedObjectCommaOrEnd => self.broken(offset, "',' or '}'"),
@@ -321,7 +326,7 @@ impl<'j> Reader<'j> {
             KeyMustBeAString => self.broken(offset, "a key in double quotes"),
             InvalidNumber => self.broken(offset, "a number as JSON writes it, such as 0.5 or -1e3"),
             ExpectedSomeIdent => self.broken(offset, "true, false, null, NaN or Infinity"),
-            InvalidEscape | InvalidUnicodeCodePoint | LoneLeadingSurrogateInHexEscape => {
+            InvalidEscape | InvalidUnicodeCodePoint | LoneLeadingSurrogateInHexEscape | UnexpectedEndOfHexEscape => {
                 self.broken(offset, "a valid escape sequence")
             }
             ControlCharacterWhileParsingString => self.broken(offset, "control characters written as \\u escapes"),

@@ -248,6 +248,9 @@ fn wrong(reader: &Reader<'_>, peek: Peek, datatype: DataType) -> Box<DecodeError
 /// A missing value, which no element type has.
 #[cold]
 pub(super) fn null(mut error: Box<DecodeError>, float: bool) -> Box<DecodeError> {
+    if error.code != "wrong_type" {
+        return error;
+    }
     error.code = "null_value";
     error.what = "a value is missing".into();
     error.hint(if float {

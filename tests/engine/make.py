@@ -87,6 +87,16 @@ def hostile():
     save("bad_permutation", [helper.make_node("Transpose", ["x"], ["y"], perm=[5, 1])], {"x": (FP32, ["N", 2])}, {"y": (FP32, [2, "N"])})
     save("zero_stride", [helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2], strides=[0, 0])], {"x": (FP32, ["N", 1, 4, 4])}, {"y": (FP32, ["N", 1, 2, 2])})
 
+    # About as deep as a reader of the format follows.
+    branch = [helper.make_node("Relu", ["x"], ["y0"])]
+    for level in range(1, 30):
+        result = f"y{level - 1}"
+        then_branch = helper.make_graph(branch, f"then{level}", [], [helper.make_tensor_value_info(result, FP32, None)])
+        other = [helper.make_node("Neg", ["x"], [f"{result}n"])]
+        else_branch = helper.make_graph(other, f"else{level}", [], [helper.make_tensor_value_info(f"{result}n", FP32, None)])
+        branch = [helper.make_node("If", ["yes"], [f"y{level}"], then_branch=then_branch, else_branch=else_branch)]
+    save("nested_branches", branch, {"yes": (TensorProto.BOOL, []), "x": (FP32, ["N"])}, {"y29": (FP32, ["N"])})
+
     outside = numpy_helper.from_array(np.zeros(2, np.float32), "w")
     outside.ClearField("raw_data")
     outside.data_location = TensorProto.EXTERNAL
@@ -101,6 +111,35 @@ def hostile():
 def peculiar():
     # Declared for one row, as a tracing exporter leaves it, although any number works.
     save("one_row_declared", [helper.make_node("Relu", ["x"], ["y"])], {"x": (FP32, ["N", 2])}, {"y": (FP32, [1, 2])})
+    # A recurrent layer without initial states: the engine makes them itself, and must know the batch to do so.
+    random = np.random.default_rng(0)
+    save(
+        "lstm_stateless",
+        [helper.make_node("LSTM", ["x", "w", "r"], ["", "last"], hidden_size=2), helper.make_node("Squeeze", ["last", "zero"], ["y"])],
+        {"x": (FP32, [5, "N", 3])},
+        {"y": (FP32, None)},
+        {
+            "w": random.standard_normal((1, 8, 3)).astype(np.float32),
+            "r": random.standard_normal((1, 8, 2)).astype(np.float32),
+            "zero": np.array([0]),
+        },
+    )
+    # The same with the batch first among the axes.
+    save(
+        "lstm_stateless_batch_first",
+        [
+            helper.make_node("Transpose", ["x"], ["t"], perm=[1, 0, 2]),
+            helper.make_node("LSTM", ["t", "w", "r"], ["", "last"], hidden_size=2),
+            helper.make_node("Squeeze", ["last", "zero"], ["y"]),
+        ],
+        {"x": (FP32, ["N", 5, 3])},
+        {"y": (FP32, None)},
+        {
+            "w": random.standard_normal((1, 8, 3)).astype(np.float32),
+            "r": random.standard_normal((1, 8, 2)).astype(np.float32),
+            "zero": np.array([0]),
+        },
+    )
     # As many rows out as there are numbers above zero: axis 0 of the output is not the batch.
     save(
         "rows_by_value",

@@ -13,8 +13,10 @@ pub enum Layout {
     Outputs,
     /// As rows in an envelope: `"predictions": [...]`, one entry per row.
     Predictions,
-    /// As bare rows or records: `"predictions": [...]`, or `"prediction": ...` for one row that came alone.
+    /// As bare rows or records: `"predictions": [...]`, or `"prediction": ...` for one row without its batch axis.
     Rows,
+    /// As one record by itself: `"prediction": ...`.
+    Record,
 }
 
 /// The answer as JSON.
@@ -31,22 +33,33 @@ pub fn encode(answer: &Response, layout: Layout, id: Option<&str>, non_finite: N
     }
     let outputs: Vec<Output<'_>> =
         answer.outputs.iter().map(|(index, tensor)| Output::new(answer, *index, tensor, non_finite)).collect();
-    let is_single = answer.form == Form::SingleRow;
-    match layout {
-        Layout::Rows if is_single => {
+    let rows = answer.rows.filter(|&rows| outputs.iter().all(|output| output.has(rows)));
+    match (layout, answer.form, rows) {
+        (Layout::Rows | Layout::Record, Form::SingleRow, _) => {
             out.extend_from_slice(b",\"prediction\":");
-            write_row(&outputs, |output, out| output.write(output.tensor.shape(), 0, out), &mut out);
+            write_row(&outputs, |output, out| output.write_all(out), &mut out);
         }
-        Layout::Predictions if is_single => {
+        (Layout::Predictions, Form::SingleRow, _) => {
             out.extend_from_slice(b",\"predictions\":[");
-            write_row(&outputs, |output, out| output.write(output.tensor.shape(), 0, out), &mut out);
+            write_row(&outputs, |output, out| output.write_all(out), &mut out);
             out.push(b']');
         }
-        Layout::Rows | Layout::Predictions => match answer.rows.filter(|&rows| outputs.iter().all(|o| o.has(rows))) {
-            Some(rows) => write_predictions(&outputs, rows, &mut out),
-            None => write_outputs(&outputs, &mut out),
-        },
-        Layout::Outputs => write_outputs(&outputs, &mut out),
+        (Layout::Record, Form::Batched, Some(1)) => {
+            out.extend_from_slice(b",\"prediction\":");
+            write_row(&outputs, |output, out| output.write_nth(0, out), &mut out);
+        }
+        (Layout::Rows | Layout::Predictions | Layout::Record, Form::Batched, Some(rows)) => {
+            out.extend_from_slice(b",\"predictions\":[");
+            for row in 0..rows {
+                if row > 0 {
+                    out.push(b',');
+                }
+                write_row(&outputs, |output, out| output.write_nth(row, out), &mut out);
+            }
+            out.push(b']');
+        }
+        // Without rows there is nothing to answer row by row.
+        (Layout::Outputs, _, _) | (_, Form::Batched, None) => write_outputs(&outputs, &mut out),
     }
     out.push(b'}');
     out
@@ -73,21 +86,6 @@ fn write_outputs(outputs: &[Output<'_>], out: &mut Vec<u8>) {
         output.write_whole(output.tensor.shape(), 0, out);
     }
     out.push(b'}');
-}
-
-fn write_predictions(outputs: &[Output<'_>], rows: usize, out: &mut Vec<u8>) {
-    out.extend_from_slice(b",\"predictions\":[");
-    for row in 0..rows {
-        if row > 0 {
-            out.push(b',');
-        }
-        let write = |output: &Output<'_>, out: &mut Vec<u8>| {
-            let shape = output.tensor.shape().get(1..).unwrap_or_default();
-            output.write(shape, row * element_count(shape).unwrap_or(0), out);
-        };
-        write_row(outputs, write, out);
-    }
-    out.push(b']');
 }
 
 /// A bare value for one output, an object by name for several.
@@ -133,8 +131,19 @@ impl<'a> Output<'a> {
         self.tensor.rows() == Some(rows)
     }
 
-    /// One row's part; a single value in an axis of its own comes without the axis.
-    fn write(&self, shape: &[usize], start: usize, out: &mut Vec<u8>) {
+    /// One row's part of a batch.
+    fn write_nth(&self, row: usize, out: &mut Vec<u8>) {
+        let shape = self.tensor.shape().get(1..).unwrap_or_default();
+        self.write_squeezed(shape, row * element_count(shape).unwrap_or(0), out);
+    }
+
+    /// The whole tensor, which is one row.
+    fn write_all(&self, out: &mut Vec<u8>) {
+        self.write_squeezed(self.tensor.shape(), 0, out);
+    }
+
+    /// A single value in an axis of its own comes without the axis.
+    fn write_squeezed(&self, shape: &[usize], start: usize, out: &mut Vec<u8>) {
         let squeezed = matches!(shape, [1]) && self.role != Some(OutputRole::Scores);
         self.write_whole(if squeezed { &[] } else { shape }, start, out);
     }

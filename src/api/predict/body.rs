@@ -110,7 +110,7 @@ fn object(reader: &mut Reader<'_>, model: &Description) -> codec::Result<Decoded
     }
     if is_record {
         let (payload, places) = records::read_one(reader, model)?;
-        return Ok(Decoded { payload, outputs: None, id: None, layout: Layout::Rows, places });
+        return Ok(Decoded { payload, outputs: None, id: None, layout: Layout::Record, places });
     }
     let what = "the body is none of the forms that are understood";
     let expected = "an object with \"inputs\" or \"instances\", an array of rows, or records by column name";

@@ -30,14 +30,15 @@ impl BodyType {
             "application/x-npy" | "application/npy" => Ok(Self::Npy),
             json if json.ends_with("+json") => Ok(Self::Json),
             // What curl and fetch send when nobody said otherwise.
-            "application/x-www-form-urlencoded" | "text/plain" if starts_like_json(body) => Ok(Self::Json),
+            "application/x-www-form-urlencoded" | "text/plain" if may_be_json(body) => Ok(Self::Json),
             _ => Err(Refusal::WrongContentType { got: text.into_owned(), expected: BODY_TYPES }),
         }
     }
 }
 
-fn starts_like_json(body: &[u8]) -> bool {
-    matches!(body.trim_ascii_start().first(), Some(b'{' | b'[' | b'"' | b'-' | b'0'..=b'9'))
+/// An empty body counts: that it is empty says more than that it has the wrong type.
+fn may_be_json(body: &[u8]) -> bool {
+    matches!(body.trim_ascii_start().first(), None | Some(b'{' | b'[' | b'"' | b'-' | b'0'..=b'9'))
 }
 
 /// What the answer is.

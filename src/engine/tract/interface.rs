@@ -93,7 +93,8 @@ fn infer(model: &InferenceModel) -> Option<Inferred> {
     facts.map(|fact| Some(fact?.shape.iter().map(axis).collect())).collect()
 }
 
-/// The same found out by trying two batch sizes: an axis that is as long as the batch both times is the batch.
+/// The same found out by trying two batch sizes: an axis that is as long as the batch both times is the
+/// batch, and one that stays the same is fixed unless other free axes could change it.
 fn probe(model: &InferenceModel, inputs: &[Port], sample: &[Shape]) -> Option<Inferred> {
     let batches = batches(inputs);
     let batch = (*batches.iter().next().filter(|_| batches.len() == 1)?).to_owned();
@@ -109,7 +110,12 @@ fn probe(model: &InferenceModel, inputs: &[Port], sample: &[Shape]) -> Option<In
         let facts = (0..typed.outputs.len()).map(|at| typed.output_fact(at).ok());
         facts.map(|fact| fact?.shape.iter().map(|dim| dim.to_usize().ok()).collect()).collect()
     };
-    let axis = |(two, three): (&usize, &usize)| ((*two, *three) == (2, 3)).then(|| Dim::Symbol(batch.clone()));
+    let mut free = inputs.iter().flat_map(|port| &port.shape).filter_map(symbol);
+    let nothing_else_is_free = free.all(|name| name == batch);
+    let axis = |(two, three): (&usize, &usize)| match (*two, *three) {
+        (2, 3) => Some(Dim::Symbol(batch.clone())),
+        (two, three) => (two == three && nothing_else_is_free).then_some(Dim::Fixed(two)),
+    };
     let (two, three) = (shapes(2)?, shapes(3)?);
     Some(two.iter().zip(&three).map(|(two, three)| two.iter().zip(three).map(axis).collect()).collect())
 }

@@ -84,10 +84,12 @@ fn parse(onnx: &Onnx, model: &ModelProto, source: &ModelSource, blame: &Blame) -
 /// free too, the first of a few sizes that is accepted stands for them; the first refusal is the one that is told.
 fn prepare(plans: &Plans, declared: &Declared) -> Result<(Vec<Shape>, TypedModel), LoadError> {
     let mut refused = None;
-    for sample in interface::samples(&declared.inputs) {
-        match plans.prepare(&sample) {
-            Ok(plan) => return Ok((sample, plan.model().clone())),
-            Err(reason) => refused = refused.or(Some(reason)),
+    let samples = interface::samples(&declared.inputs);
+    for sample in &samples {
+        match plans.prepare(sample) {
+            Ok(plan) => return Ok((sample.clone(), plan.model().clone())),
+            Err(reason) if samples.len() == 1 => refused = Some(reason),
+            Err(reason) => refused = refused.or_else(|| Some(format!("{reason} (for inputs of shape {sample:?})"))),
         }
     }
     Err(LoadError::Engine(refused.unwrap_or_else(|| "there is no shape to prepare it with".into())))

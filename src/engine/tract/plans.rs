@@ -206,3 +206,62 @@ impl Kept {
 fn is_empty(shapes: &[Shape]) -> bool {
     shapes.iter().any(|shape| shape.contains(&0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tract::{dims, proto};
+    use crate::tensor::{Shape, Tensor};
+
+    fn plans(model: &str, max_plans: usize) -> Plans {
+        let file = format!("{}/tests/engine/models/{model}.onnx", env!("CARGO_MANIFEST_DIR"));
+        let mut model = proto::decode(&std::fs::read(file).unwrap()).unwrap();
+        dims::clean(model.graph.as_mut().unwrap());
+        let blame = Blame::of(model.graph.as_ref().unwrap());
+        let parsed = tract_onnx::onnx().with_ignore_value_info(true).parse(&model, None).unwrap().model;
+        Plans::new(parsed, vec![DataType::Fp32], blame, max_plans)
+    }
+
+    fn run(plans: &Plans, shape: &[usize]) {
+        let shape = Shape::from(shape);
+        let ones = Tensor::from_vec(shape.clone(), vec![1f32; shape.iter().product()]).unwrap();
+        plans.run(&[shape], [convert::to_tract(&ones).unwrap()].into_iter().collect()).unwrap();
+    }
+
+    #[test]
+    fn shapes_beyond_the_limit_share_one_plan_where_that_is_right() {
+        let plans = plans("free_sides", 2);
+        for side in 12..20 {
+            run(&plans, &[1, 1, side, side]);
+        }
+        assert!(plans.free.get().is_some_and(Option::is_some));
+        assert_eq!(plans.count(), 3);
+    }
+
+    #[test]
+    fn models_that_must_know_their_sizes_have_plans_for_known_sizes_only() {
+        let plans = plans("lstm_stateless_batch_first", 2);
+        for batch in 1..6 {
+            run(&plans, &[batch, 5, 3]);
+        }
+        assert!(plans.free.get().is_some_and(Option::is_none));
+        assert_eq!(plans.count(), 2);
+    }
+
+    #[test]
+    fn a_missing_plan_is_built_once() {
+        let plans = plans("free_sides", 2);
+        let shape = [Shape::from_slice(&[1, 1, 40, 40])];
+        let built = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| plans.prepare(&shape).unwrap())).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert!(built.iter().all(|plan| Arc::ptr_eq(plan, &built[0])));
+    }
+
+    #[test]
+    fn a_kernel_larger_than_its_input_is_an_error() {
+        let reason = plans("free_sides", 2).prepare(&[Shape::from_slice(&[1, 1, 11, 40])]).unwrap_err();
+        assert_eq!(reason, "node \"y\" (Conv): its input is smaller than its kernel");
+    }
+}

@@ -63,6 +63,9 @@ impl Session for TractSession {
     }
 }
 
+/// An empty input weighs nothing whatever its other axes are, but what the model makes from their sizes does.
+const LARGEST_EMPTY: usize = 1 << 24;
+
 /// Whether tensors have the count, types, ranks and sizes the signature asks for. The layers above have told the client
 /// better than this does; a plan built for a shape that cannot be is only a waste.
 fn check(ports: &[Port], inputs: &[Tensor]) -> Result<(), String> {
@@ -78,6 +81,10 @@ fn check(ports: &[Port], inputs: &[Tensor]) -> Result<(), String> {
         if port.shape.len() != input.shape().len() {
             let (got, wanted) = (input.shape().len(), port.shape.len());
             return Err(format!("input {name:?} has {got} axes where the model takes {wanted}"));
+        }
+        let others = input.shape().iter().filter(|&&size| size > 0);
+        if input.is_empty() && others.fold(1usize, |count, &size| count.saturating_mul(size)) > LARGEST_EMPTY {
+            return Err(format!("input {name:?} is empty and yet has the shape {:?}", input.shape()));
         }
         for (dim, &size) in port.shape.iter().zip(input.shape()) {
             let wanted = match dim {

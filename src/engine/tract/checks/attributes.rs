@@ -17,28 +17,31 @@ enum Neutral {
 
 use Neutral::{Absent, Float, Int, Text};
 
-/// Operator, attribute, and the value that may stand there.
-const IGNORED: &[(&str, &str, Neutral)] = &[
-    ("GRU", "activation_alpha", Absent),
-    ("GRU", "activation_beta", Absent),
-    ("GRU", "clip", Absent),
-    ("LSTM", "activation_alpha", Absent),
-    ("LSTM", "activation_beta", Absent),
-    ("LSTM", "clip", Absent),
-    ("LSTM", "input_forget", Int(0)),
-    ("RNN", "activation_alpha", Absent),
-    ("RNN", "activation_beta", Absent),
-    ("RNN", "clip", Absent),
-    ("SpaceToDepth", "mode", Text("DCR")),
-    ("Swish", "alpha", Float(1.0)),
-    ("Attention", "left_window_size", Int(-1)),
-    ("Attention", "right_window_size", Int(-1)),
-    ("Attention", "local_window_size", Int(-1)),
+/// Operators, an attribute of them, and the value that may stand there.
+const IGNORED: &[(&[&str], &str, Neutral)] = &[
+    // Before operator set 7 a second operand could be laid along an axis of the first one.
+    (&["Add", "And", "Div", "Equal", "Greater", "Less", "Mul", "Or", "Pow", "Sub", "Xor"], "axis", Absent),
+    (&["Attention"], "left_window_size", Int(-1)),
+    (&["Attention"], "right_window_size", Int(-1)),
+    (&["BatchNormalization"], "training_mode", Int(0)),
+    (&["GRU", "LSTM", "RNN"], "activation_alpha", Absent),
+    (&["GRU", "LSTM", "RNN"], "activation_beta", Absent),
+    (&["GRU", "LSTM", "RNN"], "clip", Absent),
+    (&["GRU", "LSTM", "RNN"], "output_sequence", Int(0)),
+    (&["LSTM"], "input_forget", Int(0)),
+    (&["MultiHeadAttention"], "unidirectional", Int(0)),
+    (&["QuantizeLinear"], "precision", Int(0)),
+    (&["Scan"], "directions", Absent),
+    (&["SpaceToDepth"], "mode", Text("DCR")),
+    (&["Swish"], "alpha", Float(1.0)),
+    (&["TreeEnsembleClassifier"], "base_values_as_tensor", Absent),
+    (&["TreeEnsembleClassifier"], "class_weights_as_tensor", Absent),
+    (&["TreeEnsembleClassifier"], "nodes_values_as_tensor", Absent),
 ];
 
 /// Refuses a node with an attribute that would be ignored.
 pub fn ignored(node: &NodeProto) -> Option<Refusal> {
-    let rules = IGNORED.iter().filter(|(operator, ..)| *operator == node.op_type);
+    let rules = IGNORED.iter().filter(|(operators, ..)| operators.contains(&&*node.op_type));
     let mut broken = rules.filter(|(_, name, neutral)| attribute(node, name).is_some_and(|a| !neutral.is(a)));
     broken.next().map(|(_, name, neutral)| {
         let hint = match neutral {

@@ -84,7 +84,14 @@ pub fn wrong(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
         }
         "RNN" | "LSTM" | "GRU" => recurrent(node),
         "TreeEnsembleClassifier" => two_classes_one_score(node),
+        "LinearClassifier" if attribute(node, "classlabels_strings").is_some_and(|a| !a.strings.is_empty()) => {
+            Some(Refusal::new(
+                "the engine does not answer with words as class labels",
+                "Fit the classifier on numbered classes; the labels can stand in model.toml under [classes]",
+            ))
+        }
         "BitShift" => shift(node, scope),
+        "QuantizeLinear" | "DequantizeLinear" => quantised_type(node),
         "Attention" => attention(node),
         "Celu" if node.input.iter().any(|input| scope.may_be_f16(input)) => {
             Some(Refusal::new("in half precision its result is wrong", "Export the model in float32"))
@@ -210,7 +217,24 @@ fn stored_integers(tensor: &TensorProto) -> Option<Vec<i64>> {
 
 fn attention(node: &NodeProto) -> Option<Refusal> {
     let given = |at: usize| node.input.get(at).is_some_and(|input| !input.is_empty());
-    (given(4) || given(5)).then(|| {
-        Refusal::new("with past keys and values its mask is wrong", "Export the model without a cache of past keys")
+    let causal = attribute(node, "is_causal").is_some_and(|causal| causal.i != 0);
+    (causal && (given(4) || given(5))).then(|| {
+        Refusal::new("with past keys its causal mask is wrong", "Export the model without a cache of past keys")
+    })
+}
+
+/// The wanted type is ignored: it follows from the zero point, or else it is unsigned bytes one way and floats the other.
+fn quantised_type(node: &NodeProto) -> Option<Refusal> {
+    let wanted = attribute(node, "output_dtype").map_or(0, |wanted| wanted.i);
+    let has_zero_point = node.input.get(2).is_some_and(|input| !input.is_empty());
+    let usual = match &*node.op_type {
+        "QuantizeLinear" => has_zero_point || wanted == OnnxType::Uint8 as i64,
+        _ => wanted == OnnxType::Float as i64,
+    };
+    (wanted != 0 && !usual).then(|| {
+        Refusal::new(
+            "the engine ignores its attribute \"output_dtype\"",
+            "Give it a zero point of the wanted type instead",
+        )
     })
 }

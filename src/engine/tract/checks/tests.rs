@@ -91,6 +91,8 @@ fn attributes_that_would_be_ignored_are_refused_unless_neutral() {
     assert_eq!(verdict(vec![one("Swish")]), Ok(()));
     assert_eq!(verdict(vec![with(one("Swish"), "alpha", |a| a.f = 1.0)]), Ok(()));
     assert!(verdict(vec![with(one("Swish"), "alpha", |a| a.f = 2.0)]).is_err());
+    assert!(verdict(vec![with(node("", "Add", &["x", "w"], &["y"]), "axis", |a| a.i = 1)]).is_err());
+    assert!(verdict(vec![with(one("BatchNormalization"), "training_mode", |a| a.i = 1)]).is_err());
     assert_eq!(verdict(vec![text(one("SpaceToDepth"), "mode", "DCR")]), Ok(()));
     assert!(verdict(vec![text(one("SpaceToDepth"), "mode", "CRD")]).is_err());
 }
@@ -142,6 +144,26 @@ fn shifts_must_be_constant_and_in_range() {
     assert_eq!(shifted(stored(OnnxType::Uint32, &[31, 0, 0, 0])), Ok(()));
     assert!(shifted(stored(OnnxType::Int32, &[255, 255, 255, 255])).is_err());
     assert!(shifted(None).is_err());
+}
+
+#[test]
+fn attention_to_the_past_must_not_be_causal() {
+    let attention = |inputs: &[&str], causal| {
+        verdict(vec![with(node("", "Attention", inputs, &["y"]), "is_causal", |a| a.i = causal)])
+    };
+    assert_eq!(attention(&["x", "x", "x"], 1), Ok(()));
+    assert_eq!(attention(&["x", "x", "x", "", "w", "r"], 0), Ok(()));
+    assert!(attention(&["x", "x", "x", "", "w", "r"], 1).is_err());
+}
+
+#[test]
+fn quantisers_say_their_type_by_the_zero_point() {
+    let quantise = |inputs: &[&str], kind: OnnxType| {
+        verdict(vec![with(node("", "QuantizeLinear", inputs, &["y"]), "output_dtype", |a| a.i = kind as i64)])
+    };
+    assert_eq!(quantise(&["x", "w"], OnnxType::Uint8), Ok(()));
+    assert_eq!(quantise(&["x", "w", "r"], OnnxType::Int8), Ok(()));
+    assert!(quantise(&["x", "w"], OnnxType::Int8).is_err());
 }
 
 #[test]
