@@ -18,7 +18,7 @@ use crate::registry::{Catalog, CatalogError, LoadOutcome, Registry};
 use crate::serving::{Latch, Serving};
 use crate::telemetry::Metrics;
 
-pub use shutdown::{ShutdownConfig, Signals, StopSignal};
+pub use shutdown::{Signals, StopSignal};
 
 /// A server with all its parts, not yet listening.
 pub struct App {

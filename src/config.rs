@@ -6,12 +6,13 @@ mod settings;
 mod units;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 pub use load::{ConfigError, environment_names, load, local_port};
 pub use settings::Settings;
 pub use units::{ByteSize, Period, Text};
 
-use crate::{api, app, batching, engine, registry, telemetry};
+use crate::{api, batching, engine, registry, telemetry};
 
 /// Everything the server obeys, validated as a whole.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +22,22 @@ pub struct Config {
     pub engine: engine::tract::Config,
     pub compute: batching::Config,
     pub api: api::Config,
-    pub shutdown: app::ShutdownConfig,
+    pub shutdown: ShutdownConfig,
     pub log: telemetry::LogConfig,
+}
+
+/// How long stopping may take. Give the container a little more than both together before it is killed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShutdownConfig {
+    /// Serving on while not ready. Longer than a load balancer's probe interval times its failure threshold, and than
+    /// the time an endpoint change takes to spread.
+    pub lame_duck: Duration,
+    /// For requests in flight after that.
+    pub drain_timeout: Duration,
+}
+
+impl Default for ShutdownConfig {
+    fn default() -> Self {
+        Self { lame_duck: Duration::from_secs(5), drain_timeout: Duration::from_secs(20) }
+    }
 }

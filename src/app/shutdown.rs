@@ -7,26 +7,9 @@
 //!
 //! A second signal during step 2 goes on to step 3 at once.
 
-use std::time::Duration;
-
 use crate::batching::Pool;
+use crate::config::ShutdownConfig;
 use crate::serving::Serving;
-
-/// How long stopping may take. Give the container a little more than both together before it is killed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ShutdownConfig {
-    /// Serving on while not ready. Longer than a load balancer's probe interval times its failure threshold, and than
-    /// the time an endpoint change takes to spread.
-    pub lame_duck: Duration,
-    /// For requests in flight after that.
-    pub drain_timeout: Duration,
-}
-
-impl Default for ShutdownConfig {
-    fn default() -> Self {
-        Self { lame_duck: Duration::from_secs(5), drain_timeout: Duration::from_secs(20) }
-    }
-}
 
 /// Where requests to stop come from.
 pub trait StopSignal: Send {

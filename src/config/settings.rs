@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::ModelName;
 use crate::telemetry::{LogFormat, LogLevel};
-use crate::{api, app, batching, engine, registry, telemetry};
+use crate::{api, batching, engine, registry, telemetry};
 
-use super::{ByteSize, Config, Period, Text};
+use super::{ByteSize, Config, Period, ShutdownConfig, Text};
 
 /// Settings of the server. Each is also a key of the TOML file and, as ONNXD_NAME, an environment variable; flags win
 /// over the environment, the environment over the file.
@@ -90,8 +90,7 @@ pub struct Settings {
 impl Settings {
     /// Every setting at its default. The log's form is the one that suits where it goes.
     pub fn defaults() -> Self {
-        let (api, compute, shutdown) =
-            (api::Config::default(), batching::Config::default(), app::ShutdownConfig::default());
+        let (api, compute, shutdown) = (api::Config::default(), batching::Config::default(), ShutdownConfig::default());
         let log = telemetry::LogConfig::default();
         Self {
             models: Some(vec!["models".into()]),
@@ -168,7 +167,7 @@ impl Settings {
             engine: engine::tract::Config { max_plans },
             compute: batching::Config { threads, queue_rows, queue_bytes },
             api: api::Config { max_body, request_timeout, max_in_flight, cors_origins },
-            shutdown: app::ShutdownConfig { lame_duck, drain_timeout },
+            shutdown: ShutdownConfig { lame_duck, drain_timeout },
             log: telemetry::LogConfig { format, level },
         };
         let mistakes = mistakes(&config);

@@ -1,3 +1,5 @@
+//! The table of problems: statuses, codes, and the documents of both dialects.
+
 use std::collections::HashSet;
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! Little-endian bytes and npy as tables.
+
 use ::bytes::Bytes as Buffer;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Nested arrays and elements in JSON as tables: what is read, and what is refused with which words.
+
 use half::f16;
 
 use super::*;

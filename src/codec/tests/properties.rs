@@ -1,3 +1,5 @@
+//! Properties: what is written is read again, nothing panics, and serde_json agrees.
+
 use ::bytes::Bytes as Buffer;
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Answers as tables: how a question was put, and the text it is answered with.
+
 use super::*;
 use crate::api::predict::{Layout, encode, encode_npy, encode_raw};
 use crate::codec::{NonFinite, read_npy};

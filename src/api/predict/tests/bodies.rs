@@ -1,3 +1,5 @@
+//! Bodies as tables: what each form is read as, and what is said of those that are none.
+
 use axum::http::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use proptest::prelude::*;
