@@ -48,6 +48,9 @@ fn read(text: &[u8]) -> Value {
     serde_json::from_slice(text).expect("valid JSON")
 }
 
+/// The page that explains the codes.
+const PAGE: &str = include_str!("../../../docs/PREDICT.md");
+
 #[test]
 fn every_problem_has_its_own_code_and_a_fitting_status() {
     let (name, version, known) = ("m".to_owned(), "2".to_owned(), vec!["a".to_owned()]);
@@ -65,6 +68,9 @@ fn every_problem_has_its_own_code_and_a_fitting_status() {
     ];
     let codes: HashSet<_> = table.iter().map(|(_, problem)| of_problem(Dialect::Problem, problem).code).collect();
     assert_eq!(codes.len(), table.len());
+    for code in codes {
+        assert!(PAGE.contains(&format!("`{code}`")), "{code} is not explained");
+    }
     for (status, problem) in table {
         let response = respond(Dialect::Problem, &problem.into());
         assert_eq!(response.status(), status);
@@ -137,6 +143,7 @@ fn refusals_have_their_own_statuses() {
     ] {
         assert_eq!(refuse(Dialect::of("/predict"), refusal.clone()).status(), status);
         let facts = of_refusal(refusal);
+        assert!(PAGE.contains(facts.code) || facts.code == "not_offered", "{} is not explained", facts.code);
         assert!(read(&facts.error_object())["error"].is_string());
         assert_eq!(read(&facts.document(None))["code"], facts.code);
     }
