@@ -58,48 +58,71 @@ impl App {
     }
 }
 
-/// Every route.
-#[rustfmt::skip]
+/// Makes a router and the list of what it answers from one table, so that neither can say something else.
+macro_rules! routes {
+    ($list:ident, $router:ident: $($method:ident $path:literal $handler:path;)*) => {
+        const $list: &[(&str, &str)] = &[$((stringify!($method), $path)),*];
+
+        fn $router() -> Router<Arc<App>> {
+            Router::new()$(.route($path, routes!(@ $method $handler)))*
+        }
+    };
+    (@ GET $handler:path) => { get($handler) };
+    (@ POST $handler:path) => { post($handler) };
+}
+
+// Bounded in number; see `admission`.
+routes! {
+    PREDICTIONS, predictions:
+    POST "/predict"                                      predict::default_model;
+    POST "/predict/{model}"                              predict::newest_version;
+    POST "/predict/{model}/{version}"                    predict::exact_version;
+    POST "/v2/models/{model}/infer"                      v2::infer::newest_version;
+    POST "/v2/models/{model}/versions/{version}/infer"   v2::infer::exact_version;
+}
+
+// Answered however busy the compute slots are.
+routes! {
+    QUESTIONS, questions:
+    GET  "/"                                             health::root;
+    GET  "/models"                                       models::list;
+    GET  "/models/{model}"                               models::show;
+    GET  "/metrics"                                      metrics::render;
+    // Probes.
+    GET  "/health"                                       health::summary;
+    GET  "/health/live"                                  health::live;
+    GET  "/health/ready"                                 health::ready;
+    GET  "/health/startup"                               health::startup;
+    GET  "/livez"                                        health::live;
+    GET  "/readyz"                                       health::ready;
+    GET  "/healthz"                                      health::summary;
+    GET  "/v2/health/live"                               health::live;
+    GET  "/v2/health/ready"                              health::ready;
+    // Open Inference Protocol V2 with the extensions it lists.
+    GET  "/v2"                                           v2::metadata::server;
+    GET  "/v2/"                                          v2::metadata::server;
+    GET  "/v2/models"                                    models::list;
+    GET  "/v2/models/stats"                              v2::statistics::all;
+    GET  "/v2/models/{model}"                            v2::metadata::model;
+    GET  "/v2/models/{model}/ready"                      v2::metadata::model_ready;
+    GET  "/v2/models/{model}/config"                     v2::config::model;
+    GET  "/v2/models/{model}/stats"                      v2::statistics::model;
+    GET  "/v2/models/{model}/versions/{version}"         v2::metadata::version;
+    GET  "/v2/models/{model}/versions/{version}/ready"   v2::metadata::version_ready;
+    GET  "/v2/models/{model}/versions/{version}/config"  v2::config::version;
+    GET  "/v2/models/{model}/versions/{version}/stats"   v2::statistics::version;
+    POST "/v2/repository/index"                          v2::repository::index;
+    POST "/v2/repository/models/{model}/load"            v2::repository::load;
+    POST "/v2/repository/models/{model}/unload"          v2::repository::unload;
+}
+
+/// Method and path of every route, `{...}` standing for one segment.
+pub fn route_list() -> impl Iterator<Item = (&'static str, &'static str)> {
+    PREDICTIONS.iter().chain(QUESTIONS).copied()
+}
+
+/// Every route behind the whole stack of middleware.
 pub fn router(app: App) -> Router {
-    let predictions = Router::new()
-        .route("/predict",                                      post(predict::default_model))
-        .route("/predict/{model}",                              post(predict::newest_version))
-        .route("/predict/{model}/{version}",                    post(predict::exact_version))
-        .route("/v2/models/{model}/infer",                      post(v2::infer::newest_version))
-        .route("/v2/models/{model}/versions/{version}/infer",   post(v2::infer::exact_version));
-
-    let questions = Router::new()
-        .route("/",                                             get(health::root))
-        .route("/models",                                       get(models::list))
-        .route("/models/{model}",                               get(models::show))
-        .route("/metrics",                                      get(metrics::render))
-        // Probes.
-        .route("/health",                                       get(health::summary))
-        .route("/health/live",                                  get(health::live))
-        .route("/health/ready",                                 get(health::ready))
-        .route("/health/startup",                               get(health::startup))
-        .route("/livez",                                        get(health::live))
-        .route("/readyz",                                       get(health::ready))
-        .route("/healthz",                                      get(health::summary))
-        .route("/v2/health/live",                               get(health::live))
-        .route("/v2/health/ready",                              get(health::ready))
-        // Open Inference Protocol V2 with the extensions it lists.
-        .route("/v2",                                           get(v2::metadata::server))
-        .route("/v2/",                                          get(v2::metadata::server))
-        .route("/v2/models",                                    get(models::list))
-        .route("/v2/models/stats",                              get(v2::statistics::all))
-        .route("/v2/models/{model}",                            get(v2::metadata::model))
-        .route("/v2/models/{model}/ready",                      get(v2::metadata::model_ready))
-        .route("/v2/models/{model}/config",                     get(v2::config::model))
-        .route("/v2/models/{model}/stats",                      get(v2::statistics::model))
-        .route("/v2/models/{model}/versions/{version}",         get(v2::metadata::version))
-        .route("/v2/models/{model}/versions/{version}/ready",   get(v2::metadata::version_ready))
-        .route("/v2/models/{model}/versions/{version}/config",  get(v2::config::version))
-        .route("/v2/models/{model}/versions/{version}/stats",   get(v2::statistics::version))
-        .route("/v2/repository/index",                          post(v2::repository::index))
-        .route("/v2/repository/models/{model}/load",            post(v2::repository::load))
-        .route("/v2/repository/models/{model}/unload",          post(v2::repository::unload));
-
     let app = Arc::new(app);
-    middleware::stack(predictions, questions, &app).with_state(app)
+    middleware::stack(predictions(), questions(), &app).with_state(app)
 }

@@ -14,6 +14,7 @@ mod npy;
 mod number;
 mod raw;
 mod reader;
+mod run;
 mod values;
 mod write;
 

@@ -106,7 +106,11 @@ fn paths_exist() {
         for (number, line) in numbered(&file.text) {
             let path = value(line, "path").or_else(|| value(line, "metrics_path")).filter(|path| path.starts_with('/'));
             if let Some(path) = path {
-                assert!(api::ROUTES.contains(&("GET", path)), "{}:{number}: there is no GET {path}", file.path);
+                assert!(
+                    api::route_list().any(|route| route == ("GET", path)),
+                    "{}:{number}: there is no GET {path}",
+                    file.path
+                );
                 seen += 1;
             }
         }

@@ -119,7 +119,7 @@ struct Described<'a> {
 
 impl<'a> Described<'a> {
     fn of(description: &'a Description) -> Self {
-        let Description { id, signature, card, graph, engine } = description;
+        let Description { id, signature, card, graph, engine, sample: _ } = description;
         let ModelCard { title, description, features, classes, .. } = card;
         Self {
             digest: format!("sha256:{}", id.digest),

@@ -27,9 +27,14 @@ impl Inspect {
         let size = bytes.len();
         let source = ModelSource { bytes: Bytes::from(bytes), directory: self.file.parent().map(Into::into) };
         let engine = Tract::default();
-        let inspection = engine.inspect(&source)?;
+        let mut inspection = engine.inspect(&source)?;
+        let loaded = engine.load(&source);
+        if let Ok(session) = &loaded {
+            // Completed by what the engine infers, which is what clients will see.
+            inspection.signature = Ok(session.signature().clone());
+        }
         say(report(&inspection, digest, size)?.trim_end())?;
-        match engine.load(&source) {
+        match loaded {
             Ok(_) => say("\nloads     yes"),
             Err(error) => {
                 say("\nloads     no")?;

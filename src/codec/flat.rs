@@ -35,7 +35,7 @@ pub fn read_elements(reader: &mut Reader<'_>, datatype: DataType, expected: Opti
                 let what = "there are more elements than the shape holds";
                 return Err(reader.error(reader.here(), "wrong_count", what, count(most), "more"));
             }
-            values.push(reader, peek)?;
+            values.push_run(reader, peek, expected.unwrap_or(usize::MAX) - values.len())?;
         }
         loop {
             if depth == 0 {

@@ -74,6 +74,7 @@ impl Nest {
         let mut peek = reader.peek()?;
         loop {
             let here = level + open.len();
+            let mut passed = 1;
             if peek == Peek::Array {
                 let start = reader.here();
                 self.may_enter(reader, here)?;
@@ -89,11 +90,14 @@ impl Nest {
                 if self.rank != Some(here) {
                     self.first_scalar(reader, here, peek)?;
                 }
-                values.push(reader, peek)?;
+                // Alone it has no array whose end could stop a run.
+                let most = if open.is_empty() { 1 } else { usize::MAX };
+                passed = values.push_run(reader, peek, most)?;
             }
             loop {
                 let Some(array) = open.last_mut() else { return Ok(()) };
-                array.count += 1;
+                array.count += passed;
+                passed = 1;
                 if let Some(next) = reader.array_step()? {
                     peek = next;
                     break;

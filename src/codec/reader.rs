@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use jiter::{Jiter, JiterError, JiterErrorType, JsonErrorType, Peek};
 
+use super::run::{self, Plain};
 use super::{DecodeError, Result, locate};
 
 /// How deep arrays may be nested. Real tensors have a handful of axes.
@@ -12,8 +13,10 @@ pub const MAX_DEPTH: usize = 64;
 
 pub struct Reader<'j> {
     text: &'j str,
-    /// Where in `text` the cursor's own part begins.
+    /// Where in `text` the cursor's own part begins, ...
     base: usize,
+    /// ... and ends.
+    end: usize,
     jiter: Jiter<'j>,
 }
 
@@ -62,7 +65,7 @@ impl<'j> Reader<'j> {
 
     fn part(text: &'j str, base: usize, end: usize) -> Self {
         let bytes = text.as_bytes().get(base..end).unwrap_or_default();
-        Self { text, base, jiter: Jiter::new(bytes).with_allow_inf_nan() }
+        Self { text, base, end, jiter: Jiter::new(bytes).with_allow_inf_nan() }
     }
 
     /// Another cursor, at a value that was passed before.
@@ -245,6 +248,17 @@ impl<'j> Reader<'j> {
 
     pub(super) fn known_bool(&mut self, peek: Peek) -> Result<bool> {
         self.jiter.known_bool(peek).map_err(|fault| self.syntax(&fault))
+    }
+
+    /// Reads plain numbers of the array the cursor is in, beginning with one that was peeked at, at most `most`. Stops
+    /// behind the last number that is plain; the rest is for [`Reader::array_step`] and the like. Returns how many.
+    pub(super) fn plain_numbers<T: Plain>(&mut self, most: usize, values: &mut Vec<T>) -> usize {
+        let bytes = self.text.as_bytes().get(..self.end).unwrap_or_default();
+        let (count, behind) = run::read(bytes, self.here(), most, values);
+        if count > 0 {
+            *self = Self::part(self.text, behind, self.end);
+        }
+        count
     }
 
     /// The text of a number that was peeked at.

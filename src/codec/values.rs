@@ -102,9 +102,31 @@ impl Values {
         }
     }
 
+    /// Reads one scalar that was peeked at and, up to `most` in all, plain numbers that follow it in the same array.
+    /// Returns how many.
+    pub(super) fn push_run(&mut self, reader: &mut Reader<'_>, peek: Peek, most: usize) -> Result<usize> {
+        let count = match &mut self.0 {
+            Elements::Uint8(values) => reader.plain_numbers(most, values),
+            Elements::Uint16(values) => reader.plain_numbers(most, values),
+            Elements::Uint32(values) => reader.plain_numbers(most, values),
+            Elements::Uint64(values) => reader.plain_numbers(most, values),
+            Elements::Int8(values) => reader.plain_numbers(most, values),
+            Elements::Int16(values) => reader.plain_numbers(most, values),
+            Elements::Int32(values) => reader.plain_numbers(most, values),
+            Elements::Int64(values) => reader.plain_numbers(most, values),
+            Elements::Fp32(values) => reader.plain_numbers(most, values),
+            Elements::Fp64(values) => reader.plain_numbers(most, values),
+            Elements::Bool(_) | Elements::Fp16(_) | Elements::Bytes(_) | Elements::Guessed(_) => 0,
+        };
+        if count == 0 {
+            self.push(reader, peek)?;
+        }
+        Ok(count.max(1))
+    }
+
     /// Reads one scalar that was peeked at.
     #[inline]
-    pub(super) fn push(&mut self, reader: &mut Reader<'_>, peek: Peek) -> Result<()> {
+    fn push(&mut self, reader: &mut Reader<'_>, peek: Peek) -> Result<()> {
         each!(&mut self.0, values => values.push(Scalar::read(reader, peek)?), guess => guess.push(reader, peek)?);
         Ok(())
     }

@@ -28,7 +28,7 @@ pub fn write_flat(tensor: &Tensor, out: &mut Vec<u8>, non_finite: NonFinite) {
 /// Elements beyond the tensor are not written.
 pub fn write_part(tensor: &Tensor, shape: &[usize], start: usize, out: &mut Vec<u8>, non_finite: NonFinite) {
     with_elements(tensor, start, element_count(shape).unwrap_or(0), |elements| {
-        write_nesting(shape, out, |index, out| elements.write(index, out, non_finite));
+        elements.write_nested(shape, out, non_finite);
     });
 }
 
@@ -66,6 +66,9 @@ pub fn write_string(text: &str, out: &mut Vec<u8>) {
 pub trait Elements {
     fn write(&self, index: usize, out: &mut Vec<u8>, non_finite: NonFinite);
 
+    /// All of them as nested arrays.
+    fn write_nested(&self, shape: &[usize], out: &mut Vec<u8>, non_finite: NonFinite);
+
     /// The element as an index into something, if it is a non-negative integer.
     fn index(&self, index: usize) -> Option<usize>;
 }
@@ -80,6 +83,10 @@ impl<T: WriteJson> Elements for &[T] {
         if let Some(value) = self.get(index) {
             value.write(out, non_finite);
         }
+    }
+
+    fn write_nested(&self, shape: &[usize], out: &mut Vec<u8>, non_finite: NonFinite) {
+        write_nesting(shape, out, |index, out| self.write(index, out, non_finite));
     }
 
     fn index(&self, index: usize) -> Option<usize> {
@@ -101,7 +108,12 @@ pub fn write_nesting(shape: &[usize], out: &mut Vec<u8>, mut leaf: impl FnMut(us
             if index > 0 {
                 out.push(b',');
             }
-            level(inner, next, out, leaf);
+            if inner.is_empty() {
+                leaf(*next, out);
+                *next += 1;
+            } else {
+                level(inner, next, out, leaf);
+            }
         }
         out.push(b']');
     }

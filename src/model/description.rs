@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::tensor::Tensor;
+
 use super::{ModelCard, ModelId, Signature};
 
 /// One loaded version, described.
@@ -12,6 +14,9 @@ pub struct Description {
     pub signature: Signature,
     pub card: ModelCard,
     pub graph: GraphSummary,
+    /// Inputs of one request that the model has answered, in the signature's order: the first golden row, or what it
+    /// was warmed up with. One row where it takes rows.
+    pub sample: Vec<Tensor>,
     /// Name of the engine that runs it, such as `tract`.
     pub engine: &'static str,
 }

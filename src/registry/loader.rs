@@ -85,13 +85,13 @@ impl Registry {
         let result = match result {
             Ok(servable) => {
                 let description = Arc::clone(&servable.description);
-                tracing::info!(model = %name, %version, digest = %description.id.digest, engine = description.engine,
+                tracing::info!(model = %name, version = version.0, digest = %description.id.digest, engine = description.engine,
                     duration_ms = took.as_millis() as u64, "model ready");
                 self.publish(entry, Lifecycle::Ready, Some(Arc::new(servable)));
                 Ok(description)
             }
             Err(reason) => {
-                tracing::error!(model = %name, %version, file = %entry.file.display(), reason, "model failed to load");
+                tracing::error!(model = %name, version = version.0, file = %entry.file.display(), reason, "model failed to load");
                 self.publish(entry, Lifecycle::Failed { reason: reason.clone() }, None);
                 Err(reason)
             }
@@ -118,13 +118,13 @@ impl Registry {
         phase("prepare", prepared - read);
 
         self.publish(entry, Lifecycle::Verifying, None);
-        verify(&*session, &card)?;
+        let sample = verify(&*session, &card)?;
         phase("verify", begun.elapsed() - prepared);
 
         let id = ModelId { name: entry.name.clone(), version: entry.version, digest };
         let (signature, graph) = (session.signature().clone(), session.graph().clone());
         let metrics = self.metrics.model(&id);
-        let description = Description { id, signature, card, graph, engine: self.engine.name() };
+        let description = Description { id, signature, card, graph, sample, engine: self.engine.name() };
         Ok(Servable::new(description, session, self.pool.clone(), metrics))
     }
 

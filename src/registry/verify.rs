@@ -90,15 +90,16 @@ fn check_classes(classes: &mut ClassLabels, signature: &Signature) -> Result<(),
     Ok(())
 }
 
-/// Runs the model once or more and compares what can be compared. Blocking.
-pub(super) fn verify(session: &dyn Session, card: &ModelCard) -> Result<(), String> {
+/// Runs the model once or more and compares what can be compared; gives back inputs it has answered, of one row where it
+/// takes rows. Blocking.
+pub(super) fn verify(session: &dyn Session, card: &ModelCard) -> Result<Vec<Tensor>, String> {
     match &card.golden {
         Some(golden) => reproduce(session, golden),
         None => warm_up(session),
     }
 }
 
-fn reproduce(session: &dyn Session, golden: &Golden) -> Result<(), String> {
+fn reproduce(session: &dyn Session, golden: &Golden) -> Result<Vec<Tensor>, String> {
     let signature = session.signature();
     let given = |port: &Port| {
         let tensor = golden.inputs.iter().find(|(name, _)| *name == port.name).map(|(_, tensor)| tensor);
@@ -113,7 +114,8 @@ fn reproduce(session: &dyn Session, golden: &Golden) -> Result<(), String> {
         compare(got, expected, golden.tolerance)
             .map_err(|difference| format!("golden.outputs.{name}: {difference}"))?;
     }
-    Ok(())
+    let first_row = |tensor: &Tensor| tensor.slice_rows(0, 1).unwrap_or_else(|_| tensor.clone());
+    Ok(if signature.is_batched() { inputs.iter().map(first_row).collect() } else { inputs })
 }
 
 /// `Ok` when shapes are equal and values too: floats within the tolerance relative to `max(1, |expected|)`, NaN only
@@ -140,16 +142,16 @@ fn compare(got: &Tensor, expected: &Tensor, tolerance: f64) -> Result<(), String
     if *got == expected { Ok(()) } else { Err(format!("expected {expected:?}, got {got:?}")) }
 }
 
-fn warm_up(session: &dyn Session) -> Result<(), String> {
+fn warm_up(session: &dyn Session) -> Result<Vec<Tensor>, String> {
     let shapes = session.sample_shapes();
     let mut reason = "the smallest run does not fit in memory".to_string();
     for value in PROBE_VALUES {
         let ports = session.signature().inputs.iter().zip(&shapes);
         let inputs = ports.map(|(port, shape)| made_up(port.datatype, shape, value)).collect::<Option<Vec<_>>>();
-        match inputs.map(|inputs| session.run(&inputs)) {
-            Some(Ok(_)) => return Ok(()),
-            Some(Err(error)) => reason = error.to_string(),
-            None => {}
+        let Some(inputs) = inputs else { continue };
+        match session.run(&inputs) {
+            Ok(_) => return Ok(inputs),
+            Err(error) => reason = error.to_string(),
         }
     }
     Err(format!("a first run on made-up values failed: {reason}. Give golden rows in model.toml if it needs real ones"))

@@ -150,11 +150,18 @@ fn is_column_of(declared: &[Dim], shape: &[usize]) -> bool {
 
 fn wrong_shape(port: &Port, shape: &[usize], index: usize, typed: bool) -> Invalid {
     let axis = port.shape.iter().zip(shape).position(|(dim, &size)| dim.fixed().is_some_and(|fixed| fixed != size));
+    let row = (!typed && port.is_batched()).then(|| &port.shape[1..]).filter(|row| row.len() == shape.len());
     let what = match axis {
+        _ if let Some([Dim::Fixed(values)]) = row => {
+            format!("a row of input {:?} has {} values instead of {values}", port.name, shape[0])
+        }
         Some(axis) if port.shape.len() == shape.len() => {
             format!("axis {axis} of input {:?} has the wrong size", port.name)
         }
-        _ => format!("input {:?} has {} axes instead of {}", port.name, shape.len(), port.shape.len()),
+        _ => {
+            let axes = if shape.len() == 1 { "1 axis".into() } else { format!("{} axes", shape.len()) };
+            format!("input {:?} has {axes} instead of {}", port.name, port.shape.len())
+        }
     };
     let single_row = !typed && port.is_batched() && port.shape.len() > 1;
     Invalid {

@@ -23,6 +23,7 @@ fn model(inputs: Vec<Port>, outputs: Vec<Port>, card: ModelCard) -> Arc<Descript
         signature: Signature { inputs, outputs },
         card,
         graph: GraphSummary::default(),
+        sample: Vec::new(),
         engine: "fake",
     })
 }

@@ -1,9 +1,9 @@
-//! Bodies that work, shown where one did not: the author's own if the card has one, else made from the first golden row,
-//! else zeros of the declared shape. Small models only: nobody reads an example of a thousand zeros.
+//! Bodies that work, shown where one did not: the author's own if the card has one, else made from inputs that the model
+//! has answered. Small models only: nobody reads an example of a thousand zeros.
 
 use crate::codec::{NonFinite, write_flat, write_nested, write_string};
 use crate::model::{Description, Port};
-use crate::tensor::{Shape, Tensor, element_count};
+use crate::tensor::Tensor;
 
 /// Largest number of elements of a made example.
 const MOST_ELEMENTS: usize = 1024;
@@ -40,8 +40,7 @@ pub(crate) fn oip_example(model: &Description) -> Option<String> {
 fn object(model: &Description, write: impl Fn(&Port, &Tensor, &mut Vec<u8>)) -> Option<String> {
     let mut out = Vec::new();
     let mut elements = 0;
-    for port in &model.signature.inputs {
-        let tensor = worked(model, port)?;
+    for (port, tensor) in model.signature.inputs.iter().zip(&model.sample) {
         elements += tensor.len();
         if elements > MOST_ELEMENTS {
             return None;
@@ -49,25 +48,7 @@ fn object(model: &Description, write: impl Fn(&Port, &Tensor, &mut Vec<u8>)) -> 
         if !out.is_empty() {
             out.push(b',');
         }
-        write(port, &tensor, &mut out);
+        write(port, tensor, &mut out);
     }
     String::from_utf8(out).ok()
-}
-
-/// One row of values that the model takes.
-fn worked(model: &Description, port: &Port) -> Option<Tensor> {
-    let golden = model.card.golden.as_ref().filter(|_| model.signature.is_batched());
-    let inputs = golden.map(|golden| golden.inputs.as_slice()).unwrap_or_default();
-    let row = inputs.iter().find(|(name, _)| *name == port.name).and_then(|(_, tensor)| tensor.slice_rows(0, 1).ok());
-    if let Some(row) =
-        row.and_then(|row| row.cast(port.datatype).ok()).filter(|row| row.shape().len() == port.shape.len())
-    {
-        return Some(row);
-    }
-    let shape: Shape = port.shape.iter().map(|dim| dim.fixed().unwrap_or(1)).collect();
-    let count = element_count(&shape).filter(|&count| count <= MOST_ELEMENTS)?;
-    match port.datatype.width() {
-        Some(width) => Tensor::from_bytes(port.datatype, shape, vec![0; count * width].into()).ok(),
-        None => Tensor::from_strings(shape, vec!["text".to_owned(); count]).ok(),
-    }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::model::{Description, Digest, Dim, GraphSummary, ModelCard, ModelId, Port, Signature, Version};
-use crate::tensor::DataType;
+use crate::tensor::{DataType, Tensor};
 
 fn model(example: Option<&str>) -> Arc<Description> {
     let dim = |size: i64| usize::try_from(size).map_or_else(|_| Dim::Symbol("batch".into()), Dim::Fixed);
@@ -23,6 +23,10 @@ fn model(example: Option<&str>) -> Arc<Description> {
         },
         card: ModelCard { example: example.map(Into::into), ..ModelCard::default() },
         graph: GraphSummary::default(),
+        sample: vec![
+            Tensor::from_vec(&[1usize, 2][..], vec![0f32; 2]).expect("a row"),
+            Tensor::from_strings(&[1usize][..], vec!["text".to_owned()]).expect("a word"),
+        ],
         engine: "fake",
     })
 }

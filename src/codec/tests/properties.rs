@@ -137,6 +137,36 @@ proptest! {
         prop_assert_eq!(tensor.values::<f64>().expect("FP64").into_owned(), values);
     }
 
+    /// The short way for plain numbers and the long way for all others give the same.
+    #[test]
+    fn decimals_are_read_to_the_nearest_float(
+        decimals in vec("-?(0|[1-9][0-9]{0,18})(\\.[0-9]{1,12})?([eE][+-]?[0-9]{1,2})?", 1..20),
+    ) {
+        let text = format!("[{}]", decimals.join(" , "));
+        let doubles: Vec<f64> = decimals.iter().map(|decimal| decimal.parse().expect("a number")).collect();
+        let tensor = nested(&text, Some(DataType::Fp64)).expect("floats");
+        prop_assert_eq!(tensor.values::<f64>().expect("FP64").into_owned(), doubles);
+        let singles: Vec<f32> = decimals.iter().map(|decimal| decimal.parse().expect("a number")).collect();
+        match nested(&text, Some(DataType::Fp32)) {
+            Ok(tensor) => prop_assert_eq!(tensor.values::<f32>().expect("FP32").into_owned(), singles),
+            Err(error) => {
+                prop_assert_eq!(error.code, "out_of_range");
+                prop_assert!(singles.iter().any(|single| single.is_infinite()));
+            }
+        }
+    }
+
+    /// Around the middle between two floats rounding twice would show.
+    #[test]
+    fn halves_between_floats_are_rounded_once(bits in 0x0080_0000u32..0x7f00_0000, nudge in -2i64..=2) {
+        let middle = f64::from(f32::from_bits(bits)) / 2.0 + f64::from(f32::from_bits(bits + 1)) / 2.0;
+        let near = f64::from_bits(middle.to_bits().wrapping_add_signed(nudge));
+        for text in [format!("{near}"), format!("{near:e}"), format!("{near:.17e}")] {
+            let tensor = nested(&text, Some(DataType::Fp32)).expect("a float");
+            prop_assert_eq!(tensor.values::<f32>().expect("FP32")[0], text.parse::<f32>().expect("a number"));
+        }
+    }
+
     #[test]
     fn what_another_reader_calls_json_is_never_called_broken(text in texts(), datatype in datatypes()) {
         if serde_json::from_str::<Value>(&text).is_ok()

@@ -22,6 +22,7 @@ fn model(inputs: Vec<Port>, features: &[&str]) -> Description {
         signature: Signature { inputs, outputs },
         card: ModelCard { features, ..ModelCard::default() },
         graph: GraphSummary::default(),
+        sample: Vec::new(),
         engine: "fake",
     }
 }
