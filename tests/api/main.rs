@@ -1,8 +1,12 @@
-//! The HTTP interface from outside: a real listener, real models, a plain client. One module per family of URLs.
+//! The HTTP interface from outside: a real listener, real models, a plain client. One module per family of URLs, and one
+//! per promise that holds for all of them.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test may fail by panicking")]
 
+mod answers;
 mod harness;
 mod health;
 mod middleware;
+mod mutations;
+mod predict;
 mod v2;
