@@ -4,31 +4,32 @@
 mod answer;
 mod body;
 mod media;
+mod options;
+mod raw;
 mod records;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
-use axum::http::{HeaderMap, HeaderValue, Uri, request};
+use axum::http::{HeaderValue, Uri, request};
 use axum::response::Response;
 
 use super::problem::{self, Refusal, refuse_to, respond_to};
 use super::{App, Context, Served, offload};
-use crate::codec::NonFinite;
 use crate::model::{Description, Selector};
-use crate::serving::{self, Error, Invalid, Place, Problem};
+use crate::serving::{self, Error, Problem};
 
 pub use answer::{Layout, encode, encode_npy, encode_raw};
 pub use body::{Decoded, decode};
 use media::AnswerType;
 pub use media::BodyType;
+use options::Options;
 
 const X_MODEL_VERSION: HeaderName = HeaderName::from_static("x-model-version");
 const X_MODEL_DIGEST: HeaderName = HeaderName::from_static("x-model-digest");
-const X_TENSOR_SHAPE: &str = "x-tensor-shape";
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 pub(super) async fn default_model(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -172,54 +173,6 @@ fn complete(body: Vec<u8>, answer_type: AnswerType, answered: &serving::Response
     text(SERVER_TIMING, format!("queue;dur={queue:.3}, compute;dur={compute:.3}, total;dur={total:.3}"));
     response.extensions_mut().insert(Served(id.clone()));
     response
-}
-
-/// What stands beside the body: in the query, or in a header.
-#[derive(Debug, Default, PartialEq)]
-struct Options {
-    non_finite: NonFinite,
-    /// For raw bytes, which carry no shape.
-    shape: Option<Vec<usize>>,
-    /// For bodies that have no place to name them.
-    outputs: Option<Vec<String>>,
-}
-
-impl Options {
-    fn read(uri: &Uri, headers: &HeaderMap) -> Result<Self, Invalid> {
-        let wrong = |what: &str, expected: &str, got: &str| Invalid {
-            code: "invalid_parameter",
-            what: format!("parameter {what} cannot be understood"),
-            place: Place::Whole,
-            expected: expected.into(),
-            got: format!("{got:?}"),
-            hint: None,
-        };
-        let query = Query::<Vec<(String, String)>>::try_from_uri(uri).map(|Query(pairs)| pairs);
-        let query = query.map_err(|_| wrong("list", "name=value pairs in UTF-8", uri.query().unwrap_or_default()))?;
-        let mut options = Self::default();
-        let mut shape = headers.get(X_TENSOR_SHAPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-        for (name, value) in query {
-            match name.as_str() {
-                "non_finite" => {
-                    options.non_finite = match value.as_str() {
-                        "null" => NonFinite::Null,
-                        "string" => NonFinite::String,
-                        other => return Err(wrong("non_finite", "null or string", other)),
-                    }
-                }
-                "shape" => shape = Some(value),
-                "outputs" => options.outputs = Some(value.split(',').map(|name| name.trim().into()).collect()),
-                // Proxies and browsers add their own.
-                _ => {}
-            }
-        }
-        if let Some(text) = shape {
-            let sizes = text.trim_matches(['[', ']', '(', ')', ' ']).split(',').map(|size| size.trim().parse().ok());
-            let sizes: Option<Vec<usize>> = sizes.collect();
-            options.shape = Some(sizes.ok_or_else(|| wrong("shape", "sizes such as 2,3,224,224", &text))?);
-        }
-        Ok(options)
-    }
 }
 
 #[cfg(test)]

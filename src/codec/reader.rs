@@ -1,9 +1,11 @@
 //! A cursor over JSON text that knows where it is. It walks envelopes key by key, remembers spans to come back to, and
 //! turns every fault into a [`DecodeError`]. It never holds more than the text and one decoded string.
 
+mod faults;
+
 use std::borrow::Cow;
 
-use jiter::{Jiter, JiterError, JiterErrorType, JsonErrorType, Peek};
+use jiter::{Jiter, Peek};
 
 use super::run::{self, Plain};
 use super::{DecodeError, Result, locate};
@@ -171,59 +173,6 @@ impl<'j> Reader<'j> {
         self.jiter.finish().map_err(|fault| self.syntax(&fault))
     }
 
-    /// A fault at an offset of the text.
-    #[cold]
-    pub fn error(
-        &self,
-        offset: usize,
-        code: &'static str,
-        what: impl Into<String>,
-        expected: impl Into<String>,
-        got: impl Into<String>,
-    ) -> Box<DecodeError> {
-        Box::new(DecodeError {
-            code,
-            what: what.into(),
-            pointer: locate::pointer(self.text, offset),
-            expected: expected.into(),
-            got: got.into(),
-            hint: None,
-            position: Some(locate::position(self.text, offset)),
-        })
-    }
-
-    /// The value at an offset in a few words: the value itself where it is short, else its kind and beginning.
-    #[cold]
-    pub fn excerpt(&self, offset: usize) -> String {
-        let rest = self.text.get(offset..).unwrap_or_default();
-        let end = |stop: fn(char) -> bool| rest.find(stop).unwrap_or(rest.len());
-        match rest.as_bytes().first() {
-            None => "the end of the body".into(),
-            Some(b'[') => "an array".into(),
-            Some(b'{') => "an object".into(),
-            Some(b'"') => {
-                let mut part = self.at(Span { start: offset, end: self.text.len() });
-                let string = part.string().map(Cow::into_owned).unwrap_or_else(|_| rest.into());
-                format!("the string {:?}", shortened(&string))
-            }
-            Some(_) => shortened(&rest[..end(|c| c.is_whitespace() || matches!(c, ',' | ']' | '}' | ':'))]),
-        }
-    }
-
-    /// A value of the wrong kind.
-    #[cold]
-    pub(super) fn wrong_type(&self, peek: Peek, expected: impl Into<String>) -> Box<DecodeError> {
-        let offset = self.here();
-        // The first character may promise what the rest does not keep.
-        let mut whole = self.at(Span { start: offset, end: self.text.len() });
-        if !matches!(peek, Peek::Array | Peek::Object)
-            && let Err(syntax) = whole.skip()
-        {
-            return syntax;
-        }
-        self.error(offset, "wrong_type", "a value of the wrong type", expected, self.excerpt(offset))
-    }
-
     /// Where the cursor stands; the start of the next value once that has been peeked at.
     pub(super) fn here(&self) -> usize {
         self.base + self.jiter.current_index()
@@ -299,70 +248,6 @@ impl<'j> Reader<'j> {
             take(&mut self.jiter).map(|key| key.map(|decoded| Key { text: borrowed(text, offset, decoded), offset }));
         key.map_err(|fault| self.syntax(&fault))
     }
-
-    #[cold]
-    fn broken(&self, offset: usize, expected: &str) -> Box<DecodeError> {
-        let got = match self.text.get(offset..).and_then(|rest| rest.chars().next()) {
-            Some(character) => format!("{character:?}"),
-            None => return self.truncated(offset, expected),
-        };
-        let place = locate::position(self.text, offset);
-        let what = format!("the body is not valid JSON at line {}, column {}", place.line, place.column);
-        self.error(offset, "invalid_json", what, expected, got)
-    }
-
-    #[cold]
-    fn truncated(&self, offset: usize, expected: &str) -> Box<DecodeError> {
-        if self.text.trim().is_empty() {
-            return self.error(0, "empty_body", "the body is empty", "a JSON value", "nothing");
-        }
-        let what = format!("the body ends in the middle of a value, after {} bytes", self.text.len());
-        self.error(offset, "truncated_json", what, expected, "the end of the body")
-    }
-
-    /// A fault of the JSON itself.
-    #[cold]
-    fn syntax(&self, fault: &JiterError) -> Box<DecodeError> {
-        use JsonErrorType::*;
-        let offset = self.base + fault.index;
-        let JiterErrorType::JsonError(kind) = &fault.error_type else {
-            return self.broken(offset, "a JSON value");
-        };
-        match kind {
-            EofWhileParsingList => self.truncated(offset, "',' or ']'"),
-            EofWhileParsingObject => self.truncated(offset, "',' or '}'"),
-            EofWhileParsingString => self.truncated(offset, "a closing quote"),
-            EofWhileParsingValue => self.truncated(offset, "the rest of the value"),
-            ExpectedColon => self.broken(offset, "':'"),
-            ExpectedListCommaOrEnd => self.broken(offset, "',' or ']'"),
-            ExpectedObjectCommaOrEnd => self.broken(offset, "',' or '}'"),
-            TrailingComma => self.broken(offset, "a value after the comma"),
-            KeyMustBeAString => self.broken(offset, "a key in double quotes"),
-            InvalidNumber => self.broken(offset, "a number as JSON writes it, such as 0.5 or -1e3"),
-            ExpectedSomeIdent => self.broken(offset, "true, false, null, NaN or Infinity"),
-            InvalidEscape | InvalidUnicodeCodePoint | LoneLeadingSurrogateInHexEscape | UnexpectedEndOfHexEscape => {
-                self.broken(offset, "a valid escape sequence")
-            }
-            ControlCharacterWhileParsingString => self.broken(offset, "control characters written as \\u escapes"),
-            TrailingCharacters => {
-                let what = "something follows the JSON value";
-                self.error(offset, "trailing_data", what, "the end of the body", self.excerpt(offset))
-            }
-            RecursionLimitExceeded => {
-                self.error(offset, "too_deep", "the JSON is nested too deeply", "at most 200 levels", "more")
-            }
-            NumberOutOfRange => self.error(
-                offset,
-                "out_of_range",
-                "a number has too many digits",
-                "at most 4300 digits before the point",
-                "more",
-            ),
-            ExpectedSomeValue | FloatExpectingInt | DuplicateKey(_) | InternalError(_) => {
-                self.broken(offset, "a JSON value")
-            }
-        }
-    }
 }
 
 /// A decoded string, borrowed from the text where it stands there without escapes.
@@ -370,13 +255,5 @@ fn borrowed<'j>(text: &'j str, quote: usize, decoded: &str) -> Cow<'j, str> {
     match text.get(quote + 1..quote + 1 + decoded.len()) {
         Some(same) if same == decoded => Cow::Borrowed(same),
         _ => Cow::Owned(decoded.into()),
-    }
-}
-
-fn shortened(text: &str) -> String {
-    const LONGEST: usize = 40;
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.into(),
     }
 }
