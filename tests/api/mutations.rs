@@ -57,6 +57,16 @@ impl Question {
         if self.raw.is_empty() || json && !self.json.is_empty() { &mut self.json } else { &mut self.raw }
     }
 
+    /// Changes one value of the JSON, at whatever depth; does nothing where there is no JSON or none any more.
+    fn reword(&mut self, at: &Index, change: impl FnOnce(&mut Value)) {
+        let Ok(mut message) = serde_json::from_slice::<Value>(&self.json) else { return };
+        let mut left = at.index(nodes(&message));
+        if let Some(node) = nth(&mut message, &mut left) {
+            change(node);
+        }
+        self.json = message.to_string().into();
+    }
+
     fn ask(&self, server: &TestServer) -> Reply {
         let length = self.json.len().to_string();
         let mut headers: Vec<(&str, &str)> = self.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
@@ -215,6 +225,16 @@ enum Mutation {
     Again {
         at: Index,
     },
+    /// A whole value of the JSON by another: what comes out is JSON still.
+    Replace {
+        at: Index,
+        with: &'static str,
+    },
+    /// A value taken out of its array or object, or put into an array once more.
+    Resize {
+        at: Index,
+        more: bool,
+    },
     Header {
         name: &'static str,
         value: &'static str,
@@ -222,6 +242,19 @@ enum Mutation {
     WithoutHeaders,
     Path(&'static str),
     Query(&'static str),
+}
+
+/// Changes that leave well-formed JSON behind, so that what follows the parser has its turn.
+fn rewording() -> impl Strategy<Value = Mutation> {
+    let at = any::<Index>;
+    prop_oneof![
+        6 => (at(), select(VALUES.to_vec())).prop_map(|(at, with)| Mutation::Replace { at, with }),
+        4 => (at(), any::<bool>()).prop_map(|(at, more)| Mutation::Resize { at, more }),
+        1 => (at(), select(vec![1, 4, 8, 16])).prop_map(|(at, count)| Mutation::Repeat { json: false, at, count }),
+        1 => (at(), select(vec![1, 4, 8, 16])).prop_map(|(at, count)| Mutation::Remove { json: false, at, count }),
+        1 => (at(), 0..8u8).prop_map(|(at, bit)| Mutation::Flip { json: false, at, bit }),
+        1 => select(QUERIES.to_vec()).prop_map(Mutation::Query),
+    ]
 }
 
 fn mutation() -> impl Strategy<Value = Mutation> {
@@ -355,6 +388,54 @@ fn tokens() -> Vec<String> {
     tokens
 }
 
+/// Values to put in the place of others.
+const VALUES: [&str; 44] = [
+    "0",
+    "1",
+    "2",
+    "-1",
+    "9",
+    "10",
+    "15",
+    "16",
+    "-10",
+    "1.5",
+    "3.0",
+    "-0.0",
+    "255",
+    "1e38",
+    "1e39",
+    "1e300",
+    "2147483648",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "18446744073709551615",
+    "null",
+    "true",
+    "false",
+    r#""""#,
+    r#""NaN""#,
+    r#""-Infinity""#,
+    r#""1""#,
+    r#""label""#,
+    r#""measurements""#,
+    r#""FP64""#,
+    r#""INT64""#,
+    r#""BYTES""#,
+    "[]",
+    "[[]]",
+    "[0]",
+    "[1, 2]",
+    "[[1, 2], [3, 4]]",
+    "[2, 4]",
+    "[0, 4]",
+    "[1000000, 0]",
+    "{}",
+    r#"{"a": [1, 2], "b": [3]}"#,
+    r#"{"binary_data_size": 4}"#,
+    r#"{"binary_data": true}"#,
+];
+
 const HEADERS: [(&str, &str); 36] = [
     ("content-type", "application/json"),
     ("content-type", "application/octet-stream"),
@@ -482,6 +563,20 @@ impl Mutation {
                     part.splice(start..start, copy);
                 }
             }
+            Self::Replace { at, with } => {
+                let with: Value = serde_json::from_str(with).expect("JSON");
+                question.reword(at, |node| *node = with);
+            }
+            Self::Resize { at, more } => question.reword(at, |node| match node {
+                Value::Array(items) if *more => items.extend(items.last().cloned()),
+                Value::Array(items) => drop(items.pop()),
+                Value::Object(fields) => {
+                    let first = fields.keys().next().cloned();
+                    first.map(|key| fields.remove(&key));
+                }
+                Value::String(text) => text.push('x'),
+                _ => *node = json!([node.take()]),
+            }),
             Self::Header { name, value } => {
                 question.headers.retain(|(kept, _)| kept != name);
                 question.headers.push(((*name).into(), (*value).into()));
@@ -496,6 +591,28 @@ impl Mutation {
                 question.path = format!("{path}{query}");
             }
         }
+    }
+}
+
+/// How many values there are in a value, itself included.
+fn nodes(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(nodes).sum::<usize>(),
+        Value::Object(fields) => 1 + fields.values().map(nodes).sum::<usize>(),
+        _ => 1,
+    }
+}
+
+/// The value that has `left` others before it, in the order they are written.
+fn nth<'v>(value: &'v mut Value, left: &mut usize) -> Option<&'v mut Value> {
+    if *left == 0 {
+        return Some(value);
+    }
+    *left -= 1;
+    match value {
+        Value::Array(items) => items.iter_mut().find_map(|item| nth(item, left)),
+        Value::Object(fields) => fields.values_mut().find_map(|item| nth(item, left)),
+        _ => None,
     }
 }
 
@@ -545,7 +662,11 @@ fn survive(count: u32, seed: u64, questions: Vec<Question>, good: u16) {
         let told = format!("{question:?}: {}", String::from_utf8_lossy(body));
         assert!(*status == good || question.path.ends_with("load") && *status == 400, "{told}");
     }
-    let strategy = (select(questions.clone()), prop::collection::vec(mutation(), 1..5));
+    let mutations = prop_oneof![
+        2 => prop::collection::vec(rewording(), 1..4),
+        1 => prop::collection::vec(mutation(), 1..4),
+    ];
+    let strategy = (select(questions.clone()), mutations);
     let config = ProptestConfig {
         cases: count,
         rng_seed: RngSeed::Fixed(seed),
