@@ -1,0 +1,43 @@
+//! What is seen of a server that cannot begin its work.
+
+use std::net::TcpListener;
+
+use crate::program::{Outcome, Server, onnxd};
+
+#[test]
+fn a_server_with_a_broken_model_stays_unready_and_says_why() {
+    let garbage = "tests/fixtures/refused/garbage.onnx";
+    let server = Server::start(&["--models", "models/iris", "--models", garbage]);
+    let failed = server.wait_for("model failed to load");
+    assert_eq!(failed["model"], "garbage");
+    let ready = server.get_until("/health/ready", |answer| answer.body.contains("garbage"));
+    assert_eq!(ready.status, 503);
+    let reason = ready.json()["reason"].as_str().expect("a reason").to_owned();
+    assert!(reason.contains("garbage"), "{reason}");
+    assert_eq!(server.get("/health/startup").status, 503);
+    assert_eq!(server.get("/health/live").status, 200);
+
+    let models = server.get("/models").json();
+    assert_eq!(models["models"][0]["name"], "garbage");
+    let version = &models["models"][0]["versions"][0];
+    assert_eq!(version["state"], "failed");
+    assert!(reason.contains(version["reason"].as_str().expect("a reason")), "{version}");
+    assert_eq!(models["models"][1]["ready"], true, "the other one can be asked all the same");
+}
+
+#[test]
+fn a_busy_port_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let outcome = Outcome::of(&mut onnxd(&["serve", "--models", "models/iris", "--listen", &address]));
+    outcome.failed(1, &["onnxd: cannot listen on", &address, "in use"]);
+}
+
+#[test]
+fn models_that_are_not_there_are_named() {
+    for models in ["models/nobody", "tests/fixtures/expected"] {
+        Outcome::of(&mut onnxd(&["--models", models, "--listen", "127.0.0.1:0"])).failed(1, &["onnxd: ", models]);
+    }
+    let unknown = ["--models", "models/iris", "--default-model", "rose", "--listen", "127.0.0.1:0"];
+    Outcome::of(&mut onnxd(&unknown)).failed(1, &["rose", "iris"]);
+}
