@@ -204,7 +204,7 @@ fn fit_datatype(port: &Port, tensor: Tensor, typed: bool, index: usize) -> Resul
         }
         CastError::Value { index: element, value, .. } => {
             let what = format!("element {element} of input {:?} does not fit its datatype", port.name);
-            wrong("value_out_of_range", what, value, Aspect::Data)
+            wrong("out_of_range", what, value, Aspect::Data)
         }
     })
 }

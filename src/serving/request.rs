@@ -36,8 +36,9 @@ pub struct Input {
     /// Empty in `Payload::Sole` when the client gave no name.
     pub name: String,
     pub tensor: Tensor,
-    /// True when the protocol carries the element type (V2, npy): it must equal the model's. False when it was guessed
-    /// from JSON numbers, and any lossless cast is fine.
+    /// True when the client stated type and shape in the model's own terms (V2, raw bytes): both must be the model's. False
+    /// when they were guessed from JSON or are another program's default (npy): a lossless cast is fine, and so is a row
+    /// without its batch axis.
     pub typed: bool,
 }
 

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use onnxd::api;
 use onnxd::api::server::{self, Limits};
-use onnxd::app::{App, ShutdownConfig};
+use onnxd::app::App;
 use onnxd::batching::{self, Pool};
-use onnxd::config::Config;
+use onnxd::config::{Config, ShutdownConfig};
 use onnxd::engine::Engine;
 use onnxd::engine::fake::{Fake, FakeSession};
 use onnxd::registry::{self, Catalog, Registry};

@@ -66,7 +66,7 @@ impl Facts {
     /// An RFC 9457 problem document.
     pub(super) fn document(&self, request_id: Option<&str>) -> Vec<u8> {
         let mut object = Object::new();
-        object.string("type", &format!("/docs/errors#{}", self.code));
+        object.string("type", &format!("urn:onnxd:error:{}", self.code));
         object.string("title", &self.title);
         object.raw("status", self.status.as_str());
         object.string("code", self.code);

@@ -93,7 +93,7 @@ fn a_problem_document_tells_everything() {
     assert_eq!(
         read(&document),
         json!({
-            "type": "/docs/errors#wrong_shape",
+            "type": "urn:onnxd:error:wrong_shape",
             "title": "Wrong shape",
             "status": 400,
             "code": "wrong_shape",

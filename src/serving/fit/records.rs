@@ -40,7 +40,7 @@ fn assemble(port: &Port, features: &[String], columns: Vec<Input>, rows: usize) 
         return Err(Invalid {
             code: "missing_feature",
             what: format!("the records lack {}", listed(missing.into_iter())),
-            place: Place::Whole,
+            place: Place::Inputs,
             expected: listed(features.iter()),
             got: "fewer features".into(),
             hint: None,
@@ -79,7 +79,7 @@ fn fit_column(port: &Port, column: &Input, rows: usize, index: usize) -> Result<
                 wrong("wrong_datatype", what, port.datatype.to_string(), format!("{from} values"))
             }
             CastError::Value { index: row, value, .. } => {
-                wrong("value_out_of_range", what, port.datatype.to_string(), format!("{value} in record {row}"))
+                wrong("out_of_range", what, port.datatype.to_string(), format!("{value} in record {row}"))
             }
         }
     })

@@ -84,7 +84,7 @@ fn what_does_not_fit_names_its_place() {
     assert_eq!(code(sole(input("", &[1, 3], vec![1.0; 3]))), ("wrong_shape", at(0, Aspect::Shape)));
     assert_eq!(code(sole(input("", &[], vec![1.0]))), ("wrong_shape", at(0, Aspect::Shape)));
     assert_eq!(code(sole(input("", &[1, 2], vec![true, false]))), ("wrong_datatype", at(0, Aspect::Data)));
-    assert_eq!(code(sole(input("", &[1, 2], vec![1e39, 0.0]))), ("value_out_of_range", at(0, Aspect::Data)));
+    assert_eq!(code(sole(input("", &[1, 2], vec![1e39, 0.0]))), ("out_of_range", at(0, Aspect::Data)));
     assert_eq!(code(named(vec![good(), input("z", &[1], vec![1.0])])), ("unknown_input", at(1, Aspect::Name)));
     assert_eq!(code(named(vec![good(), good()])), ("duplicate_input", at(1, Aspect::Name)));
     assert_eq!(code(named(vec![])), ("missing_input", Place::Inputs));
@@ -94,7 +94,7 @@ fn what_does_not_fit_names_its_place() {
 
     let records = |columns| fit(&table(), Payload::Records { columns, rows: 1 });
     let a = || input("a", &[1], vec![1.0]);
-    assert_eq!(code(records(vec![a()])), ("missing_feature", Place::Whole));
+    assert_eq!(code(records(vec![a()])), ("missing_feature", Place::Inputs));
     assert_eq!(code(records(vec![a(), input("c", &[1], vec![1.0])])), ("unknown_feature", at(1, Aspect::Name)));
     assert_eq!(code(records(vec![a(), input("b", &[1, 2], vec![1.0, 2.0])])), ("wrong_shape", at(1, Aspect::Data)));
 }
