@@ -258,7 +258,7 @@ fn table() -> Vec<Refused> {
         refused("/predict/identity_string", "[1]",                     400, "wrong_type", "/0"),
         refused("/predict/identity_string", r#"["\ud800"]"#,           400, "invalid_json", "/0"),
         // Records.
-        nowhere(IRIS, &features(""), 400, "missing_feature"),
+        refused(IRIS, &features(""),                                  400, "missing_feature", ""),
         refused(IRIS, &features(r#", "petal_widht": 1"#),              400, "unknown_feature", "/0/petal_widht"),
         refused(IRIS, &features(r#", "petal_width": "x""#),            400, "wrong_type", "/0/petal_width"),
         refused(IRIS, &features(r#", "petal_width": [1, 2]"#),         400, "wrong_shape", "/0/petal_width"),
