@@ -15,7 +15,7 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
-OLDEST, NEWEST = "1.28", "1.37"
+OLDEST, NEWEST = "1.30", "1.37"
 CUSTOM = {("monitoring.coreos.com/v1", "ServiceMonitor"): "servicemonitor-monitoring-v1.json"}
 SCHEMAS = pathlib.Path(__file__).parent / "schemas"
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
