@@ -49,8 +49,8 @@ LABEL org.opencontainers.image.title="onnxd" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
 COPY --from=build /image/ /
-ENV ONNXD_MODELS=/models \
-    ONNXD_LISTEN=0.0.0.0:8080
+# The address is left to its default, 0.0.0.0:8080: naming it here would win over a platform that sets PORT.
+ENV ONNXD_MODELS=/models
 # A number, because Kubernetes cannot tell from a name that it is not root. Any other works as well.
 USER 65532:65532
 EXPOSE 8080

@@ -147,7 +147,7 @@ fn ports_are_the_one_the_program_listens_on() {
         published.filter(|mapping| !mapping.ends_with(":9090")).map(|mapping| mapping.rsplit(':').next().unwrap());
     stated.extend(ours.map(|port| ("docker-compose.yml".to_owned(), port.to_owned())));
 
-    assert!(stated.len() >= 7, "only these ports were found: {stated:?}");
+    assert!(stated.len() >= 6, "only these ports were found: {stated:?}");
     for (path, stated) in stated {
         assert_eq!(stated, port, "{path}: the program listens on {listen}");
     }
