@@ -15,7 +15,7 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
-OLDEST, NEWEST = "1.28", "1.37"
+OLDEST, NEWEST = "1.30", "1.37"
 CUSTOM = {("monitoring.coreos.com/v1", "ServiceMonitor"): "servicemonitor-monitoring-v1.json"}
 SCHEMAS = pathlib.Path(__file__).parent / "schemas"
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
@@ -93,9 +93,11 @@ def pod_errors(pod):
             if get.get("path") != path or get.get("port") not in ports:
                 yield f"pod: {probe} must ask {path} on a named port, asks {get or 'nothing'}"
         environment = {entry["name"]: entry.get("value", "") for entry in container.get("env", [])}
-        stopping = seconds(environment.get("ONNXD_LAME_DUCK")) + seconds(environment.get("ONNXD_DRAIN_TIMEOUT"))
+        head_start = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+        lame_duck, drain = (seconds(environment.get(name)) for name in ("ONNXD_LAME_DUCK", "ONNXD_DRAIN_TIMEOUT"))
+        stopping = head_start + lame_duck + drain
         if pod.get("terminationGracePeriodSeconds", 30) <= stopping:
-            yield f"pod: the grace period must be longer than lame duck and drain together, {stopping:g} s"
+            yield f"pod: the grace period must be longer than preStop, lame duck and drain together, {stopping:g} s"
 
 
 def seconds(duration):
@@ -201,7 +203,7 @@ BREAKAGES = [
     (container_of, ["livenessProbe", "httpGet", "port"], 8080, "livenessProbe"),
     (pod_of, ["automountServiceAccountToken"], True, "automountServiceAccountToken"),
     (pod_of, ["serviceAccountName"], "default", "service account"),
-    (pod_of, ["terminationGracePeriodSeconds"], 28, "grace period"),
+    (pod_of, ["terminationGracePeriodSeconds"], 30, "grace period"),
     (pick("Service"), ["spec", "ports", 0, "targetPort"], "web", "target port"),
     (pick("Service"), ["spec", "selector"], {"app": "else"}, "selects"),
     (pick("PodDisruptionBudget"), ["spec", "selector", "matchLabels"], {"app": "else"}, "selects"),
