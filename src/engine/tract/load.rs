@@ -29,7 +29,7 @@ pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadE
     let plans = Plans::new(parsed.clone(), datatypes, blame, config.max_plans);
     let (sample, prepared) = prepare(&plans, &declared)?;
     let signature = interface::signature(declared, &parsed, &prepared, &sample)?;
-    Ok(TractSession::new(signature, summary, plans, sample))
+    Ok(TractSession::new(signature, summary, plans, sample, source.bytes.len()))
 }
 
 pub fn inspect(source: &ModelSource) -> Result<Inspection, LoadError> {

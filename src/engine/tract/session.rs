@@ -16,11 +16,21 @@ pub struct TractSession {
     summary: GraphSummary,
     plans: Plans,
     sample: Vec<Shape>,
+    /// Size of the graph with its weights, wherever they are: in tensors, in attributes (linear models, trees) or in
+    /// files beside it.
+    stored_bytes: u64,
 }
 
 impl TractSession {
-    pub fn new(signature: Signature, summary: GraphSummary, plans: Plans, sample: Vec<Shape>) -> Self {
-        Self { signature, summary, plans, sample }
+    pub fn new(
+        signature: Signature,
+        summary: GraphSummary,
+        plans: Plans,
+        sample: Vec<Shape>,
+        file_bytes: usize,
+    ) -> Self {
+        let stored_bytes = summary.weight_bytes.max(file_bytes as u64);
+        Self { signature, summary, plans, sample, stored_bytes }
     }
 
     fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
@@ -55,7 +65,7 @@ impl Session for TractSession {
 
     fn memory_bytes(&self) -> u64 {
         // The parsed model keeps the weights to build from, and every plan packs them anew.
-        self.summary.weight_bytes.saturating_mul(1 + self.plans.count() as u64)
+        self.stored_bytes.saturating_mul(1 + self.plans.count() as u64)
     }
 
     fn sample_shapes(&self) -> Vec<Shape> {
