@@ -45,7 +45,7 @@ pub enum StartError {
 impl App {
     /// Builds every part and finds the models on disk; loads none yet.
     pub fn build(config: Config) -> Result<Self, StartError> {
-        keep_caught_panics_quiet();
+        quiet_caught_panics();
         let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?);
         let catalog = Catalog::scan(&config.models)?;
         let pool = Pool::start(config.compute.clone(), Arc::clone(&metrics)).map_err(StartError::Threads)?;
@@ -86,13 +86,19 @@ impl App {
                 tracing::info!(duration_ms = begun.elapsed().as_millis() as u64, "ready");
             }
         });
+        let serving = Arc::clone(&self.serving);
+        tokio::spawn(async move {
+            if let Err(error) = loading.await {
+                tracing::error!(%error, "loading the models broke off");
+                serving.readiness().fail("loading the models broke off; the log says why".into());
+            }
+        });
 
         let router = api::router(api::App::new(Arc::clone(&self.serving), self.config.api.clone()));
         let limits = server::Limits { drain: self.config.shutdown.drain_timeout, ..server::Limits::default() };
         let stop = shutdown::until_stop(&mut signals, &self.serving, &self.config.shutdown);
         let cut_off = server::serve(listener, router, stop, limits).await;
         shutdown::finish(cut_off, &self.pool);
-        loading.abort();
         cut_off
     }
 }
@@ -111,7 +117,7 @@ fn load(registry: &Registry, serving: &Serving) -> Vec<LoadOutcome> {
 }
 
 /// A panic that the engine's guard catches is an answer to a client, not a fault of the server: nothing to print.
-fn keep_caught_panics_quiet() {
+pub fn quiet_caught_panics() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
         let print = std::panic::take_hook();

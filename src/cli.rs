@@ -69,7 +69,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Why a command failed, for standard error; empty when everything was said already.
+/// Why a command failed, for standard error.
 #[derive(Debug)]
 struct Failure(String);
 
@@ -80,10 +80,8 @@ impl<E: Display> From<E> for Failure {
 }
 
 fn complain(failure: &Failure) {
-    if !failure.0.is_empty() {
-        // Nowhere is left to say that standard error is closed.
-        let _ = writeln!(std::io::stderr(), "onnxd: {}", failure.0);
-    }
+    // Nowhere is left to say that standard error is closed.
+    let _ = writeln!(std::io::stderr(), "onnxd: {}", failure.0);
 }
 
 /// Writes a result to standard output. A reader that has seen enough, such as `head`, is no failure.

@@ -32,12 +32,12 @@ pub struct ShutdownConfig {
     /// Serving on while not ready. Longer than a load balancer's probe interval times its failure threshold, and than
     /// the time an endpoint change takes to spread.
     pub lame_duck: Duration,
-    /// For requests in flight after that.
+    /// For requests in flight after that; less than the request timeout cuts off requests that are within their time.
     pub drain_timeout: Duration,
 }
 
 impl Default for ShutdownConfig {
     fn default() -> Self {
-        Self { lame_duck: Duration::from_secs(5), drain_timeout: Duration::from_secs(20) }
+        Self { lame_duck: Duration::from_secs(5), drain_timeout: Duration::from_secs(30) }
     }
 }

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 pub use cast::CastError;
 pub use datatype::{DataType, Element};
-pub use rows::{RowsError, stack};
+pub use rows::RowsError;
 
 /// Sizes of the axes, outermost first; empty for a scalar.
 pub type Shape = SmallVec<[usize; 4]>;

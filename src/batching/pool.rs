@@ -47,6 +47,22 @@ struct Job {
     task: Box<dyn Task>,
 }
 
+impl Job {
+    /// Whether it is still worth running.
+    fn is_due(&self, now: Instant) -> bool {
+        now < self.deadline && self.task.wanted()
+    }
+}
+
+impl State {
+    /// An empty queue takes a job of any size: a request larger than the bound must be able to run alone.
+    fn has_room_for(&self, size: Size, bounds: &Config) -> bool {
+        self.queue.is_empty()
+            || (self.queued_rows.saturating_add(size.rows) <= bounds.queue_rows
+                && self.queued_bytes.saturating_add(size.bytes) <= bounds.queue_bytes)
+    }
+}
+
 /// Queued work, whatever it returns.
 trait Task: Send {
     /// Whether the caller still waits.
@@ -190,11 +206,12 @@ impl Shared {
         if state.closed {
             return Err(Refused::Closed);
         }
-        // An empty queue takes a job of any size: a request larger than the bound must be able to run alone.
-        let fits = state.queued_rows.saturating_add(job.size.rows) <= self.config.queue_rows
-            && state.queued_bytes.saturating_add(job.size.bytes) <= self.config.queue_bytes;
-        if !fits && !state.queue.is_empty() {
-            return Err(Refused::Full { retry_after: Duration::from_secs(1) });
+        if !state.has_room_for(job.size, &self.config) {
+            self.drop_unwanted(&mut state);
+            if !state.has_room_for(job.size, &self.config) {
+                self.metrics.request_shed("queue");
+                return Err(Refused::Full { retry_after: Duration::from_secs(1) });
+            }
         }
         state.queued_rows += job.size.rows;
         state.queued_bytes += job.size.bytes;
@@ -203,6 +220,25 @@ impl Shared {
         drop(state);
         self.work.notify_one();
         Ok(())
+    }
+
+    /// Jobs that nobody waits for any more give their room back; so do those whose time is over.
+    fn drop_unwanted(&self, state: &mut State) {
+        let now = Instant::now();
+        let jobs = std::mem::take(&mut state.queue);
+        for job in jobs {
+            if job.is_due(now) {
+                state.queue.push_back(job);
+            } else {
+                self.left_queue(state, job.size);
+            }
+        }
+    }
+
+    fn left_queue(&self, state: &mut State, size: Size) {
+        state.queued_rows -= size.rows;
+        state.queued_bytes -= size.bytes;
+        self.metrics.job_left_queue(size.rows, size.bytes);
     }
 
     /// A compute thread's life.
@@ -221,10 +257,8 @@ impl Shared {
             if state.busy < self.config.threads
                 && let Some(job) = state.queue.pop_front()
             {
-                state.queued_rows -= job.size.rows;
-                state.queued_bytes -= job.size.bytes;
-                self.metrics.job_left_queue(job.size.rows, job.size.bytes);
-                if job.deadline <= Instant::now() || !job.task.wanted() {
+                self.left_queue(&mut state, job.size);
+                if !job.is_due(Instant::now()) {
                     continue;
                 }
                 let slot = self.take_slot(&mut state);
@@ -255,10 +289,13 @@ impl Drop for BusySlot {
     fn drop(&mut self) {
         let mut state = lock(&self.shared.state);
         state.busy -= 1;
-        let waiting = !state.queue.is_empty();
+        let (waiting, closed) = (!state.queue.is_empty(), state.closed);
         drop(state);
         self.shared.metrics.slot_released(self.since.elapsed());
-        if waiting {
+        if closed {
+            // Whoever takes the last job leaves the other threads nothing to be woken by.
+            self.shared.work.notify_all();
+        } else if waiting {
             self.shared.work.notify_one();
         }
     }
@@ -343,6 +380,20 @@ mod tests {
         busy.await.unwrap();
         pool.run(ONE, None, soon(), || ()).await.unwrap();
         assert!(runs.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn whoever_leaves_a_full_queue_makes_room() {
+        let pool = pool(1);
+        let (release, busy) = occupy(&pool).await;
+        let mut left = Box::pin(pool.run(ONE, None, soon(), || 1));
+        assert!(futures_poll(&mut left).await.is_none());
+        drop(left);
+        let mut next = Box::pin(pool.run(ONE, None, soon(), || 2));
+        assert!(futures_poll(&mut next).await.is_none(), "waiting, not refused");
+        drop(release);
+        assert_eq!(next.await.unwrap().value, 2);
+        busy.await.unwrap();
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use clap::Args;
 use sha2::{Digest as _, Sha256};
 
+use crate::app::quiet_caught_panics;
 use crate::engine::tract::Tract;
 use crate::engine::{Engine, Inspection, ModelSource, Support};
 use crate::model::{Digest, Dim, Port};
@@ -26,6 +27,7 @@ impl Inspect {
         let digest = Digest(Sha256::digest(&bytes).into());
         let size = bytes.len();
         let source = ModelSource { bytes: Bytes::from(bytes), directory: self.file.parent().map(Into::into) };
+        quiet_caught_panics();
         let engine = Tract::default();
         let mut inspection = engine.inspect(&source)?;
         let loaded = engine.load(&source);

@@ -34,11 +34,14 @@ impl Serve {
         telemetry::init_logging(config.log);
         let app = App::build(config)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(async {
+        let served = runtime.block_on(async {
             let signals = Signals::listen().map_err(StartError::Signals)?;
             let listener = app.listen().await?;
             app.serve(listener, signals).await;
             Ok(())
-        })
+        });
+        // A model that is still being loaded must not hold up the end.
+        runtime.shutdown_background();
+        served
     }
 }

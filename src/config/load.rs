@@ -101,11 +101,11 @@ fn read_environment(environment: &BTreeMap<String, String>) -> Result<Settings, 
     Ok(settings)
 }
 
-/// What Kubernetes puts into every container for a Service that is called onnxd: `ONNXD_SERVICE_HOST`, `ONNXD_PORT`,
-/// `ONNXD_PORT_8080_TCP` and the like. None of them is a setting.
+/// What Kubernetes puts into every container for Services that are called onnxd or onnxd-something:
+/// `ONNXD_SERVICE_HOST`, `ONNXD_PORT`, `ONNXD_CANARY_PORT_8080_TCP` and the like. No setting has such a name.
 fn is_service_link(name: &str) -> bool {
-    let rest = name.strip_prefix(PREFIX).unwrap_or(name);
-    rest == "PORT" || rest.starts_with("PORT_") || rest.starts_with("SERVICE_")
+    let ends = ["_SERVICE_HOST", "_PORT"].iter().any(|end| name.ends_with(end));
+    ends || ["_SERVICE_PORT", "_PORT_"].iter().any(|part| name.contains(part))
 }
 
 fn port_alone(environment: &BTreeMap<String, String>) -> Result<Option<(&'static str, u16)>, ConfigError> {
@@ -168,6 +168,8 @@ mod tests {
             ("ONNXD_PORT", "tcp://10.0.0.1:80"),
             ("ONNXD_SERVICE_HOST", "10.0.0.1"),
             ("ONNXD_PORT_80_TCP", "x"),
+            ("ONNXD_CANARY_PORT", "x"),
+            ("ONNXD_SERVICE_PORT_HTTP", "x"),
         ]);
         assert_eq!(read_environment(&injected).unwrap(), Settings::default());
     }

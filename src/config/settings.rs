@@ -74,7 +74,7 @@ pub struct Settings {
     #[arg(long, value_name = "TIME")]
     pub lame_duck: Option<Text<Period>>,
 
-    /// After the lame-duck period: how long requests in flight may take to finish [default: 20s]
+    /// After the lame-duck period: how long requests in flight may take to finish [default: 30s]
     #[arg(long, value_name = "TIME")]
     pub drain_timeout: Option<Text<Period>>,
 

@@ -72,7 +72,10 @@ impl Catalog {
             return Err(CatalogError::Empty(config.sources.clone()));
         }
         if let Some(wanted) = &config.model_name {
-            catalog.rename_only(wanted)?;
+            let before = catalog.rename_only(wanted)?;
+            if named_default == Some(before) {
+                named_default = Some(wanted.clone());
+            }
         }
         catalog.default_model = catalog.choose_default(named_default.as_ref())?;
         Ok(catalog)
@@ -92,14 +95,16 @@ impl Catalog {
         Ok(())
     }
 
-    fn rename_only(&mut self, wanted: &ModelName) -> Result<(), CatalogError> {
-        if self.models.len() != 1 {
-            return Err(CatalogError::SeveralModels { wanted: wanted.clone(), known: self.known() });
-        }
+    /// Gives the only model another name; returns the one it had.
+    fn rename_only(&mut self, wanted: &ModelName) -> Result<ModelName, CatalogError> {
+        let known = self.known();
+        let [before] = known.as_slice() else {
+            return Err(CatalogError::SeveralModels { wanted: wanted.clone(), known });
+        };
         let versions = std::mem::take(&mut self.models).into_values().flatten();
         let renamed = versions.map(|(version, entry)| (version, Entry { name: wanted.clone(), ..entry }));
         self.models.insert(wanted.clone(), renamed.collect());
-        Ok(())
+        Ok(before.clone())
     }
 
     fn choose_default(&self, wanted: Option<&ModelName>) -> Result<Option<ModelName>, CatalogError> {
@@ -140,8 +145,12 @@ fn read_default(source: &Path) -> Result<Option<ModelName>, CatalogError> {
 }
 
 fn scan_source(source: &Path) -> Result<Vec<Entry>, CatalogError> {
-    // The real path gives a folder given as "." or "models/.." a name.
-    let source = &fs::canonicalize(source).map_err(|error| io_error(source, error))?;
+    // A link is called what it is called, not what it points to; only "models/.." has to be resolved to have a name.
+    let named = std::path::absolute(source).map_err(|error| io_error(source, error))?;
+    let source = &match named.file_name() {
+        Some(_) => named,
+        None => fs::canonicalize(source).map_err(|error| io_error(source, error))?,
+    };
     if fs::metadata(source).map_err(|error| io_error(source, error))?.is_file() {
         return bare_file(source).map(|entry| vec![entry]);
     }
@@ -149,7 +158,14 @@ fn scan_source(source: &Path) -> Result<Vec<Entry>, CatalogError> {
     let mut entries = model_folder(source, &listing)?;
     let subfolders = listing.folders.iter().filter(|folder| version_of(folder).is_none());
     for folder in subfolders {
-        entries.extend(model_folder(folder, &Listing::read(folder)?)?);
+        match Listing::read(folder) {
+            Ok(listing) => entries.extend(model_folder(folder, &listing)?),
+            // Such as the lost+found of a mounted file system.
+            Err(CatalogError::Io { path, source }) if source.kind() == io::ErrorKind::PermissionDenied => {
+                tracing::warn!(folder = %path.display(), "passed over: it may not be read");
+            }
+            Err(error) => return Err(error),
+        }
     }
     Ok(entries)
 }
@@ -215,15 +231,20 @@ impl Listing {
             // Follows links: a mounted volume is made of them.
             match fs::metadata(&path) {
                 Ok(metadata) if metadata.is_dir() => listing.folders.push(path),
-                Ok(_) if path.extension().is_some_and(|extension| extension == "onnx") => listing.models.push(path),
-                Ok(_) => {}
-                Err(error) => return Err(io_error(&path, error)),
+                // Regular files only: reading a pipe would wait for ever.
+                Ok(metadata) if is_model(&path) && metadata.is_file() => listing.models.push(path),
+                Err(error) if is_model(&path) => return Err(io_error(&path, error)),
+                Ok(_) | Err(_) => {}
             }
         }
         listing.models.sort();
         listing.folders.sort();
         Ok(listing)
     }
+}
+
+fn is_model(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "onnx")
 }
 
 fn version_of(folder: &Path) -> Option<Version> {
@@ -303,6 +324,18 @@ mod tests {
     }
 
     #[test]
+    fn links_keep_their_own_names_and_odd_entries_are_passed_over() {
+        let root = folder(&["blobs/9c56cc51/1/model.onnx", "served/README.txt"]);
+        let link = |to: &str, at: &str| std::os::unix::fs::symlink(root.path().join(to), root.path().join(at)).unwrap();
+        link("blobs/9c56cc51", "served/wine");
+        link("nowhere", "served/dangling");
+        assert_eq!(found(&scan(root.path(), &["served"]).unwrap()), ["wine/1"]);
+        assert_eq!(found(&scan(root.path(), &["served/wine"]).unwrap()), ["wine/1"]);
+        link("nowhere", "served/dangling.onnx");
+        assert!(matches!(scan(root.path(), &["served"]), Err(CatalogError::Io { .. })));
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_refused() {
         let root =
             folder(&["a/1/model.onnx", "b/a/1/model.onnx", "empty/x.txt", "two/1/x.onnx", "two/1/y.onnx", "ü.onnx"]);
@@ -337,6 +370,8 @@ mod tests {
         let catalog = Catalog::scan(&config("a")).unwrap();
         assert_eq!(found(&catalog), ["served/1", "served/2"]);
         assert_eq!(catalog.default_model, Some(name.clone()));
+        fs::write(root.path().join("a/repository.toml"), "default_model = 'a'").unwrap();
+        assert_eq!(Catalog::scan(&config("a")).unwrap().default_model, Some(name.clone()));
         assert!(matches!(Catalog::scan(&config(".")), Err(CatalogError::SeveralModels { .. })));
     }
 }

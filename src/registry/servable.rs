@@ -16,8 +16,8 @@ const COUNTED_SIZES: usize = 128;
 
 pub struct Servable {
     pub description: Arc<Description>,
-    pub metrics: ModelMetrics,
-    pub counters: Counters,
+    pub metrics: Arc<ModelMetrics>,
+    pub counters: Arc<Counters>,
     session: Arc<dyn Session>,
     pool: Pool,
     cost: Arc<Cost>,
@@ -42,7 +42,8 @@ pub enum InferError {
 impl Servable {
     pub(super) fn new(description: Description, session: Box<dyn Session>, pool: Pool, metrics: ModelMetrics) -> Self {
         let (description, session) = (Arc::new(description), Arc::from(session));
-        Self { description, metrics, counters: Counters::default(), session, pool, cost: Arc::default() }
+        let (metrics, counters, cost) = (Arc::new(metrics), Arc::default(), Arc::default());
+        Self { description, metrics, counters, session, pool, cost }
     }
 
     /// Runs the model on inputs that fit its signature: at once where that is cheap, else when a compute slot is free.
@@ -50,18 +51,22 @@ impl Servable {
         let size = Size { rows, bytes: inputs.iter().map(Tensor::size_in_bytes).sum() };
         let expected = self.cost.expected(rows);
         let (session, cost) = (Arc::clone(&self.session), Arc::clone(&self.cost));
+        let (metrics, counters) = (Arc::clone(&self.metrics), Arc::clone(&self.counters));
+        let submitted = Instant::now();
+        // Booked where it runs: a run whose caller has left meanwhile cost as much as any other.
         let work = move || {
             let begun = Instant::now();
             let outputs = session.run(&inputs);
+            let (queued, computed) = (begun - submitted, begun.elapsed());
+            metrics.batch_ran(rows, queued, computed, outputs.is_ok());
+            counters.ran(rows, queued, computed);
             // A failed run says nothing about what a good one costs.
             if outputs.is_ok() {
-                cost.learn(rows, begun.elapsed());
+                cost.learn(rows, computed);
             }
             outputs
         };
         let ran = self.pool.run(size, expected, deadline, work).await?;
-        self.metrics.batch_ran(rows, ran.queued, ran.computed, ran.value.is_ok());
-        self.counters.ran(rows, ran.queued, ran.computed);
         Ok(Inferred { outputs: ran.value?, queued: ran.queued, computed: ran.computed })
     }
 

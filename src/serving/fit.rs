@@ -21,10 +21,21 @@ pub(super) struct Fitted {
 
 pub(super) fn fit(model: &Description, payload: Payload) -> Result<Fitted, Invalid> {
     match payload {
-        Payload::Named(inputs) => fit_named(model, inputs),
-        Payload::Sole(input) => fit_named(model, vec![named_sole(model, input)?]),
-        Payload::Records { columns, rows } => fit_named(model, records::columns_to_inputs(model, columns, rows)?),
+        Payload::Named(inputs) => fit_named(model, inputs, Layout::Free),
+        Payload::Sole(input) => fit_named(model, vec![named_sole(model, input)?], Layout::Free),
+        Payload::Records { columns, rows } => {
+            fit_named(model, records::columns_to_inputs(model, columns, rows)?, Layout::Rows)
+        }
     }
+}
+
+/// What is known of the tensors' first axis before looking at them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// It may be missing: one row may come without it.
+    Free,
+    /// It is there: one entry per record.
+    Rows,
 }
 
 /// Gives the only tensor of a request the name of the model's only input.
@@ -43,7 +54,7 @@ fn named_sole(model: &Description, input: Input) -> Result<Input, Invalid> {
     }
 }
 
-fn fit_named(model: &Description, inputs: Vec<Input>) -> Result<Fitted, Invalid> {
+fn fit_named(model: &Description, inputs: Vec<Input>, layout: Layout) -> Result<Fitted, Invalid> {
     let ports = &model.signature.inputs;
     let mut slots: Vec<Option<(usize, Input)>> = ports.iter().map(|_| None).collect();
     for (index, input) in inputs.into_iter().enumerate() {
@@ -87,11 +98,12 @@ fn fit_named(model: &Description, inputs: Vec<Input>) -> Result<Fitted, Invalid>
     }
     let given: Vec<(usize, Input)> = slots.into_iter().flatten().collect();
 
-    let form = if is_single_row(model, &given) { Form::SingleRow } else { Form::Batched };
+    let is_single_row = layout == Layout::Free && is_single_row(model, &given);
+    let form = if is_single_row { Form::SingleRow } else { Form::Batched };
     let mut symbols = Symbols::default();
     let mut tensors = Vec::with_capacity(given.len());
     for (port, (index, input)) in ports.iter().zip(given) {
-        let tensor = fit_shape(port, &input, index, form)?;
+        let tensor = fit_shape(port, &input, index, form, layout)?;
         let tensor = fit_datatype(port, tensor, input.typed, index)?;
         symbols.bind(port, tensor.shape(), index)?;
         tensors.push(tensor);
@@ -115,20 +127,20 @@ fn fit_named(model: &Description, inputs: Vec<Input>) -> Result<Fitted, Invalid>
 fn is_single_row(model: &Description, given: &[(usize, Input)]) -> bool {
     let lacks_batch = |(port, (_, input)): (&Port, &(usize, Input))| {
         let shape = input.tensor.shape();
-        !input.typed && shape.len() + 1 == port.shape.len() && fits(&port.shape[1..], shape)
+        !input.typed && !input.tensor.is_empty() && shape.len() + 1 == port.shape.len() && fits(&port.shape[1..], shape)
     };
     model.signature.is_batched() && model.signature.inputs.iter().zip(given).all(lacks_batch)
 }
 
 /// The tensor with the declared rank: as sent, with a batch axis put before a single row, or with an axis of 1 put
 /// behind a plain column.
-fn fit_shape(port: &Port, input: &Input, index: usize, form: Form) -> Result<Tensor, Invalid> {
+fn fit_shape(port: &Port, input: &Input, index: usize, form: Form, layout: Layout) -> Result<Tensor, Invalid> {
     let shape = input.tensor.shape();
     let reshaped = if fits(&port.shape, shape) {
         return Ok(input.tensor.clone());
     } else if form == Form::SingleRow {
         std::iter::once(1).chain(shape.iter().copied()).collect::<Shape>()
-    } else if !input.typed && is_column_of(&port.shape, shape) {
+    } else if !input.typed && is_column_of(&port.shape, shape, layout) {
         shape.iter().copied().chain([1]).collect()
     } else {
         return Err(wrong_shape(port, shape, index, input.typed));
@@ -141,18 +153,19 @@ fn fits(declared: &[Dim], shape: &[usize]) -> bool {
         && declared.iter().zip(shape).all(|(dim, &size)| dim.fixed().is_none_or(|d| d == size))
 }
 
-/// `[N]` for a declared `[N, 1]`.
-fn is_column_of(declared: &[Dim], shape: &[usize]) -> bool {
-    declared.len() == shape.len() + 1
-        && declared.last() == Some(&Dim::Fixed(1))
-        && fits(&declared[..shape.len()], shape)
+/// `[N]` for a declared `[N, 1]`; for records, where each entry is known to be a row, also for an axis of any size.
+fn is_column_of(declared: &[Dim], shape: &[usize], layout: Layout) -> bool {
+    let takes_one = |dim: &Dim| *dim == Dim::Fixed(1) || (layout == Layout::Rows && dim.fixed().is_none());
+    declared.len() == shape.len() + 1 && declared.last().is_some_and(takes_one) && fits(&declared[..shape.len()], shape)
 }
 
 fn wrong_shape(port: &Port, shape: &[usize], index: usize, typed: bool) -> Invalid {
     let axis = port.shape.iter().zip(shape).position(|(dim, &size)| dim.fixed().is_some_and(|fixed| fixed != size));
     let row = (!typed && port.is_batched()).then(|| &port.shape[1..]).filter(|row| row.len() == shape.len());
     let what = match axis {
-        _ if let Some([Dim::Fixed(values)]) = row => {
+        _ if let Some([Dim::Fixed(values)]) = row
+            && *values != shape[0] =>
+        {
             format!("a row of input {:?} has {} values instead of {values}", port.name, shape[0])
         }
         Some(axis) if port.shape.len() == shape.len() => {

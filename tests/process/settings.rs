@@ -35,7 +35,7 @@ fn each_layer_covers_the_one_below() {
     let environment = [("ONNXD_LAME_DUCK", "4s"), ("ONNXD_REQUEST_TIMEOUT", "5s"), ("ONNXD_MODELS", "/b:/c")];
     let config = printed(&["--request-timeout", "6s"], &environment, Some(&path));
     assert_sets(&config, &[r#"max_body = "1MiB""#, r#"lame_duck = "4s""#, r#"request_timeout = "6s""#]);
-    assert_sets(&config, &[r#"models = ["/b", "/c"]"#, r#"drain_timeout = "20s""#]);
+    assert_sets(&config, &[r#"models = ["/b", "/c"]"#, r#"drain_timeout = "30s""#]);
 
     let named = path.to_str().expect("a path");
     assert_sets(&printed(&[], &[("ONNXD_CONFIG", named)], None), &[r#"max_body = "1MiB""#, r#"models = ["/a"]"#]);

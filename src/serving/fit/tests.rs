@@ -76,6 +76,18 @@ fn records_name_inputs_or_features_in_any_order() {
 }
 
 #[test]
+fn records_are_rows_however_few_and_an_empty_list_has_none() {
+    let tokens = model(vec![port("tokens", DataType::Int64, &[-1, -2])], &[]);
+    for rows in [1, 2] {
+        let columns = vec![input("tokens", &[rows], vec![7i64; rows])];
+        let fitted = fit(&tokens, Payload::Records { columns, rows }).unwrap();
+        assert_eq!((fitted.inputs[0].shape(), fitted.form), (&[rows, 1][..], Form::Batched));
+    }
+    let none = input("", &[0], Vec::<f64>::new());
+    assert!(fit(&tokens, Payload::Sole(none)).is_err());
+}
+
+#[test]
 fn what_does_not_fit_names_its_place() {
     let at = |index, aspect| Place::Input { index, aspect };
     let sole = |input| fit(&table(), Payload::Sole(input));
