@@ -35,6 +35,13 @@ pub trait Session: Send + Sync + 'static {
     /// signature's order and with its types. Blocking; no state survives from one call to the next.
     fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, RunError>;
 
+    /// Whether running these inputs needs no preparation first, such as building a plan for their shapes. Cheap, and only
+    /// how things stand: another call may change it before the run.
+    fn is_prepared(&self, inputs: &[Tensor]) -> bool {
+        let _ = inputs;
+        true
+    }
+
     /// Estimate of the memory the session holds: weights times the plans that pack their own copy.
     fn memory_bytes(&self) -> u64;
 
@@ -100,8 +107,6 @@ pub struct OperatorUse {
 pub enum Support {
     /// By the engine library.
     Engine,
-    /// By an implementation of our own.
-    Own,
     /// Not at all; the words say why.
     Refused(String),
 }

@@ -256,7 +256,8 @@ fn many_batch_sizes_give_right_answers_within_a_bound_of_memory() {
         let session = load_with(&file, Config { max_plans });
         let sample: Vec<usize> =
             session.signature().inputs[0].shape.iter().map(|dim| dim.fixed().unwrap_or(0)).collect();
-        let weights = session.graph().weight_bytes;
+        // What was read, and the one plan there is.
+        let weights = session.memory_bytes() / 2;
         let input = |rows: usize| {
             let mut shape = sample.clone();
             shape[0] = rows;
@@ -415,6 +416,66 @@ fn free_axes_that_have_a_least_size_are_sampled_large_enough() {
     let input = floats(shape, &vec![1.0; shape.iter().product()]);
     assert!(session.run(&[input]).is_ok());
     assert!(session.run(&[floats(&[1, 1, 3, 3], &[0.0; 9])]).is_err());
+}
+
+#[test]
+fn a_window_larger_than_its_input_is_an_error_whatever_came_before() {
+    for (model, least) in [
+        ("free_sides", 12),
+        ("free_sides_padded", 3),
+        ("free_sides_pooled", 2),
+        ("free_sides_averaged", 5),
+        ("free_sides_transposed", 5),
+    ] {
+        let session = load_with(&own(model), Config { max_plans: 2 });
+        let image = |n: usize, h: usize, w: usize| floats(&[n, 1, h, w], &vec![1.0; n * h * w]);
+        for side in least..least + 8 {
+            assert!(session.run(&[image(1, side, side)]).is_ok(), "{model} {side}");
+            for small in 0..least {
+                for (h, w) in [(small, small), (side, small), (small, side)] {
+                    let answer = session.run(&[image(1, h, w)]);
+                    // Of nothing at all, any answer will do.
+                    if h * w > 0 {
+                        let error = answer.expect_err(model);
+                        let told = model == "free_sides_transposed" || error.message.contains("smaller than");
+                        assert!(told, "{model} {h} {w}: {error}");
+                    }
+                }
+            }
+        }
+        for side in [least, least - 1, 0] {
+            // Nothing is asked: an empty answer or an error, as the operator has it.
+            let answer = session.run(&[image(0, side, least)]);
+            assert!(answer.is_err() || answer.is_ok_and(|answer| answer[0].is_empty()), "{model} {side}");
+        }
+    }
+}
+
+#[test]
+fn windows_are_checked_inside_branches_and_beside_empty_inputs() {
+    let branch = load_with(&own("free_sides_in_branch"), Config { max_plans: 1 });
+    let beside = load_with(&own("image_beside_rows"), Config { max_plans: 1 });
+    let yes = Tensor::from_vec(&[][..], vec![true]).unwrap();
+    for side in [12, 5, 13, 1, 14] {
+        let image = floats(&[1, 1, side, side], &vec![1.0; side * side]);
+        assert_eq!(branch.run(&[yes.clone(), image.clone()]).is_ok(), side >= 5, "{side}");
+        assert_eq!(beside.run(&[floats(&[0, 2], &[]), image]).is_ok(), side >= 12, "{side}");
+    }
+}
+
+#[test]
+fn a_window_over_a_size_that_values_decide_is_refused() {
+    let error = refusal(&own("sides_by_value")).to_string();
+    assert!(error.contains("(Conv)") && error.contains("depends on values"), "{error}");
+}
+
+#[test]
+fn a_session_tells_whether_shapes_are_prepared() {
+    let session = load(&bundled("iris", 2));
+    let rows = |rows: usize| [floats(&[rows, 4], &vec![1.0; rows * 4])];
+    assert!(session.is_prepared(&rows(1)) && !session.is_prepared(&rows(5)));
+    session.run(&rows(5)).unwrap();
+    assert!(session.is_prepared(&rows(5)));
 }
 
 // --- inspection ------------------------------------------------------------------------------------------------------

@@ -71,7 +71,6 @@ fn report(inspection: &Inspection, digest: Digest, size: usize) -> Result<String
     for used in &inspection.operators {
         let support = match &used.support {
             Support::Engine => "by tract".into(),
-            Support::Own => "by onnxd".into(),
             Support::Refused(reason) => format!("refused: {reason}"),
         };
         writeln!(text, "{:>6} x  {}.{}  {support}", used.count, used.domain, used.operator)?;

@@ -21,7 +21,6 @@ pub struct Fake {
 pub struct FakeSession {
     signature: Signature,
     graph: GraphSummary,
-    memory_bytes: u64,
     script: Script,
 }
 
@@ -49,11 +48,7 @@ impl FakeSession {
         signature: Signature,
         script: impl Fn(&[Tensor]) -> Result<Vec<Tensor>, RunError> + Send + Sync + 'static,
     ) -> Self {
-        Self { signature, graph: GraphSummary::default(), memory_bytes: 0, script: Arc::new(script) }
-    }
-
-    pub fn with_memory_bytes(self, memory_bytes: u64) -> Self {
-        Self { memory_bytes, ..self }
+        Self { signature, graph: GraphSummary::default(), script: Arc::new(script) }
     }
 
     /// The signature of [`Fake::echo`].
@@ -97,6 +92,6 @@ impl Session for FakeSession {
     }
 
     fn memory_bytes(&self) -> u64 {
-        self.memory_bytes
+        0
     }
 }

@@ -12,6 +12,7 @@ mod load;
 mod plans;
 mod proto;
 mod session;
+mod windows;
 
 use super::{Engine, Inspection, LoadError, ModelSource, Session, guard};
 

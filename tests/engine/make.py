@@ -157,6 +157,49 @@ def peculiar():
         {"y": (FP32, ["N", 1, None, None])},
         {"w": np.ones((1, 1, 12, 12), np.float32)},
     )
+    # Windows over sides of any length: with padding of its own, rounding up, the other way round, and in a branch.
+    sides = {"x": (FP32, ["N", 1, "H", "W"])}
+    answer = {"y": (FP32, ["N", 1, None, None])}
+    five = {"w": np.ones((1, 1, 5, 5), np.float32)}
+    save("free_sides_padded", [helper.make_node("Conv", ["x", "w"], ["y"], pads=[1, 1, 1, 1])], sides, answer, five)
+    pool = helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)
+    save("free_sides_pooled", [pool], sides, answer)
+    average = helper.make_node("AveragePool", ["x"], ["y"], kernel_shape=[5, 5])
+    save("free_sides_averaged", [average], sides, answer)
+    transposed = helper.make_node("ConvTranspose", ["x", "w"], ["y"], pads=[4, 4, 4, 4])
+    save("free_sides_transposed", [transposed], sides, answer, five)
+
+    def branch(name, node):
+        return helper.make_graph([node], name, [], [helper.make_tensor_value_info(node.output[0], FP32, None)])
+
+    yes = branch("yes", helper.make_node("Conv", ["x", "w"], ["a"]))
+    no = branch("no", helper.make_node("MaxPool", ["x"], ["b"], kernel_shape=[5, 5]))
+    choice = helper.make_node("If", ["yes"], ["y"], then_branch=yes, else_branch=no)
+    save("free_sides_in_branch", [choice], {"yes": (TensorProto.BOOL, []), **sides}, {"y": (FP32, None)}, five)
+    # A convolution over as many columns as there are numbers above zero.
+    save(
+        "sides_by_value",
+        [
+            helper.make_node("NonZero", ["x"], ["indices"]),
+            helper.make_node("Cast", ["indices"], ["columns"], to=FP32),
+            helper.make_node("Unsqueeze", ["columns", "zero"], ["row"]),
+            helper.make_node("Conv", ["row", "w"], ["y"]),
+        ],
+        {"x": (FP32, ["N"])},
+        {"y": (FP32, [1, 1, None])},
+        {"w": np.ones((1, 1, 5), np.float32), "zero": np.array([0])},
+    )
+    # A batch beside an image of free sides: the batch may be empty while the image is there and too small.
+    save(
+        "image_beside_rows",
+        [helper.make_node("Conv", ["x", "w"], ["y"]), helper.make_node("Relu", ["r"], ["z"])],
+        {"r": (FP32, ["N", 2]), "x": (FP32, [1, 1, "H", "W"])},
+        {"z": (FP32, ["N", 2]), "y": (FP32, [1, 1, None, None])},
+        {"w": np.ones((1, 1, 12, 12), np.float32)},
+    )
+    # Indices of a client into a table of three rows.
+    table = helper.make_node("Gather", ["w", "x"], ["y"])
+    save("table", [table], {"x": (INT64, ["N"])}, {"y": (FP32, ["N"])}, {"w": np.array([1, 2, 3], np.float32)})
     # A weight that is also listed as an input, as old exporters do.
     save(
         "weight_as_input",

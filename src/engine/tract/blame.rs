@@ -37,11 +37,6 @@ impl Blame {
         self.find(name).map_or_else(|| what.to_owned(), |(name, operator)| sentence(name, operator, what))
     }
 
-    /// The operator in the file of the node that tract calls `name`.
-    pub fn operator(&self, name: &str) -> Option<&str> {
-        self.find(name).map(|(_, operator)| operator)
-    }
-
     /// The node of the file whose name is the longest beginning of tract's name.
     fn find(&self, name: &str) -> Option<(&str, &str)> {
         let ends = name.match_indices(['.', '/', '-', '#', '_']).map(|(at, _)| at).filter(|&at| at > 0);

@@ -14,12 +14,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tract_onnx::prelude::{
-    InferenceFact, InferenceModel, InferenceModelExt, IntoRunnable, TValue, TVec, TractError, TractResult, TypedModel,
-    TypedRunnableModel,
+    InferenceFact, InferenceModel, InferenceModelExt, IntoRunnable, TValue, TVec, TractResult, TypedRunnableModel,
 };
 
 use self::admission::{Admission, Decision};
 use super::blame::Blame;
+use super::windows::{self, Unknown};
 use super::{agree, convert};
 use crate::engine::guard;
 use crate::tensor::{DataType, Shape};
@@ -34,7 +34,7 @@ pub struct Plans {
     inputs: Vec<DataType>,
     blame: Blame,
     kept: Mutex<Kept>,
-    /// The plan for free sizes; `None` once it was found not to agree.
+    /// The plan for free sizes; `None` once there was found to be none that agrees.
     free: OnceLock<Option<Plan>>,
 }
 
@@ -86,17 +86,23 @@ impl Plans {
         self.kept().plans.values().filter(built).count() + free
     }
 
+    /// Whether running these shapes would build nothing, as things stand.
+    pub fn is_prepared(&self, shapes: &[Shape]) -> bool {
+        let kept = self.kept();
+        match kept.plans.get(shapes) {
+            Some(slot) => slot.get().is_some(),
+            None => matches!(self.free.get(), Some(Some(_))) && !kept.admission.would_keep(shapes),
+        }
+    }
+
     /// A shape that has not earned a plan: on the plan for free sizes where that one is good.
     fn run_unkept(&self, shapes: &[Shape], inputs: TVec<TValue>) -> Result<TVec<TValue>, String> {
-        let mut proven = None;
-        let free = self.free.get_or_init(|| {
-            let (free, answer) = self.prove_free(shapes, &inputs);
-            proven = Some(answer);
-            free
-        });
-        if let Some(answer) = proven {
-            return answer;
-        }
+        let Some(free) = self.free.get() else {
+            // What fails here says nothing about the plan for free sizes, so it leaves that question open.
+            let answer = self.compute(&self.build(shapes)?, inputs.clone())?;
+            self.free.get_or_init(|| self.prove_free(inputs, &answer));
+            return Ok(answer);
+        };
         let Some(free) = free else {
             return self.compute(&self.prepare(shapes)?, inputs);
         };
@@ -109,14 +115,10 @@ impl Plans {
     }
 
     /// Builds the plan for free sizes and holds its answer against that of a plan for known ones.
-    fn prove_free(&self, shapes: &[Shape], inputs: &TVec<TValue>) -> (Option<Plan>, Result<TVec<TValue>, String>) {
-        let answer = self.build(shapes).and_then(|plan| self.compute(&plan, inputs.clone()));
-        let free = self.build_free().and_then(|plan| Ok((self.compute(&plan, inputs.clone())?, plan)));
-        let agreed = match (&answer, free) {
-            (Ok(known), Ok((free, plan))) => agree::close(known, &free).then_some(plan),
-            _ => None,
-        };
-        (agreed, answer)
+    fn prove_free(&self, inputs: TVec<TValue>, known: &[TValue]) -> Option<Plan> {
+        let plan = self.build_free().ok()?;
+        let answer = self.compute(&plan, inputs).ok()?;
+        agree::close(known, &answer).then_some(plan)
     }
 
     fn fill(&self, slot: &OnceLock<Result<Plan, String>>, shapes: &[Shape]) -> Result<Plan, String> {
@@ -131,30 +133,23 @@ impl Plans {
                 let fact = InferenceFact::dt_shape(convert::datum_type(*datatype), shape.as_slice());
                 model.set_input_fact(at, fact)?;
             }
-            let model = model.into_typed()?;
-            self.kernels_fit(&model, shapes)?;
-            model.into_optimized()?.into_runnable()
+            let mut model = model.into_typed()?;
+            windows::check(&model, Unknown::Pass)?;
+            model.declutter()?;
+            // What is unknown still depends on values.
+            windows::check(&model, Unknown::Refuse)?;
+            model.optimize()?;
+            model.into_runnable()
         })
     }
 
-    /// Whether every window that slides over its input fits into it. tract answers with nothing at all where it does
-    /// not, which is no answer unless nothing was asked.
-    fn kernels_fit(&self, model: &TypedModel, shapes: &[Shape]) -> TractResult<()> {
-        const SLIDING: &[&str] = &["AveragePool", "Conv", "ConvInteger", "LpPool", "MaxPool", "QLinearConv"];
-        if is_empty(shapes) {
-            return Ok(());
-        }
-        for node in model.nodes() {
-            let empty = node.outputs.iter().any(|output| output.fact.shape.iter().any(|dim| *dim == 0.into()));
-            if empty && self.blame.operator(&node.name).is_some_and(|operator| SLIDING.contains(&operator)) {
-                return Err(TractError::msg("its input is smaller than its kernel").context(format!("{node}")));
-            }
-        }
-        Ok(())
-    }
-
+    /// There is none for a model with a window over an axis of free size: whether it fits could not be checked.
     fn build_free(&self) -> Result<Plan, String> {
-        self.guarded(|| self.model.clone().into_optimized()?.into_runnable())
+        self.guarded(|| {
+            let model = self.model.clone().into_typed()?;
+            windows::check(&model, Unknown::Refuse)?;
+            model.into_optimized()?.into_runnable()
+        })
     }
 
     fn guarded(&self, work: impl FnOnce() -> TractResult<Plan>) -> Result<Plan, String> {
@@ -213,13 +208,14 @@ mod tests {
     use crate::engine::tract::{dims, proto};
     use crate::tensor::{Shape, Tensor};
 
-    fn plans(model: &str, max_plans: usize) -> Plans {
-        let file = format!("{}/tests/engine/models/{model}.onnx", env!("CARGO_MANIFEST_DIR"));
+    fn plans(name: &str, max_plans: usize) -> Plans {
+        let file = format!("{}/tests/engine/models/{name}.onnx", env!("CARGO_MANIFEST_DIR"));
         let mut model = proto::decode(&std::fs::read(file).unwrap()).unwrap();
         dims::clean(model.graph.as_mut().unwrap());
         let blame = Blame::of(model.graph.as_ref().unwrap());
         let parsed = tract_onnx::onnx().with_ignore_value_info(true).parse(&model, None).unwrap().model;
-        Plans::new(parsed, vec![DataType::Fp32], blame, max_plans)
+        let datatype = if name == "table" { DataType::Int64 } else { DataType::Fp32 };
+        Plans::new(parsed, vec![datatype], blame, max_plans)
     }
 
     fn run(plans: &Plans, shape: &[usize]) {
@@ -230,12 +226,57 @@ mod tests {
 
     #[test]
     fn shapes_beyond_the_limit_share_one_plan_where_that_is_right() {
-        let plans = plans("free_sides", 2);
-        for side in 12..20 {
-            run(&plans, &[1, 1, side, side]);
+        let plans = plans("one_row_declared", 2);
+        for rows in 1..8 {
+            run(&plans, &[rows, 2]);
         }
         assert!(plans.free.get().is_some_and(Option::is_some));
         assert_eq!(plans.count(), 3);
+    }
+
+    #[test]
+    fn windows_over_free_sizes_have_plans_for_known_sizes_only() {
+        for model in ["free_sides", "free_sides_transposed"] {
+            let plans = plans(model, 2);
+            for side in 12..20 {
+                run(&plans, &[1, 1, side, side]);
+            }
+            assert!(plans.free.get().is_some_and(Option::is_none), "{model}");
+            assert_eq!(plans.count(), 2);
+        }
+    }
+
+    #[test]
+    fn a_plan_is_prepared_once_it_is_built_or_the_shared_one_serves() {
+        let plans = plans("one_row_declared", 2);
+        let prepared = |rows: usize| plans.is_prepared(&[Shape::from_slice(&[rows, 2])]);
+        assert!(!prepared(1));
+        run(&plans, &[1, 2]);
+        assert!(prepared(1) && !prepared(2));
+        run(&plans, &[2, 2]);
+        assert!(prepared(2) && !prepared(3));
+        run(&plans, &[3, 2]);
+        assert!(prepared(3) && prepared(4));
+        // Asked for often enough, it is about to replace another.
+        run(&plans, &[3, 2]);
+        assert!(!prepared(3));
+    }
+
+    #[test]
+    fn a_request_that_fails_does_not_settle_whether_plans_can_be_shared() {
+        let plans = plans("table", 1);
+        let ask = |indices: Vec<i64>| {
+            let shape = Shape::from_slice(&[indices.len()]);
+            let tensor = Tensor::from_vec(shape.clone(), indices).unwrap();
+            plans.run(&[shape], [convert::to_tract(&tensor).unwrap()].into_iter().collect())
+        };
+        assert!(ask(vec![0]).is_ok());
+        assert!(ask(vec![0, 99]).is_err());
+        assert!(plans.free.get().is_none());
+        assert!(ask(vec![0, 1, 2]).is_ok());
+        assert!(plans.free.get().is_some_and(Option::is_some));
+        assert!(ask(vec![0, 1, 2, 99]).is_err());
+        assert!(plans.free.get().is_some_and(Option::is_some));
     }
 
     #[test]

@@ -35,9 +35,8 @@ impl TractSession {
 
     fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
         check(&self.signature.inputs, inputs)?;
-        let shapes: Vec<Shape> = inputs.iter().map(|input| input.shape().into()).collect();
         let values = inputs.iter().map(convert::to_tract).collect::<Result<TVec<_>, _>>()?;
-        let answers = self.plans.run(&shapes, values)?;
+        let answers = self.plans.run(&shapes(inputs), values)?;
         if answers.len() != self.signature.outputs.len() {
             return Err(format!("{} outputs came out, not {}", answers.len(), self.signature.outputs.len()));
         }
@@ -63,6 +62,10 @@ impl Session for TractSession {
         outcome.and_then(|outcome| outcome).map_err(|message| RunError { message })
     }
 
+    fn is_prepared(&self, inputs: &[Tensor]) -> bool {
+        self.plans.is_prepared(&shapes(inputs))
+    }
+
     fn memory_bytes(&self) -> u64 {
         // The parsed model keeps the weights to build from, and every plan packs them anew.
         self.stored_bytes.saturating_mul(1 + self.plans.count() as u64)
@@ -71,6 +74,10 @@ impl Session for TractSession {
     fn sample_shapes(&self) -> Vec<Shape> {
         self.sample.clone()
     }
+}
+
+fn shapes(inputs: &[Tensor]) -> Vec<Shape> {
+    inputs.iter().map(|input| input.shape().into()).collect()
 }
 
 /// An empty input weighs nothing whatever its other axes are, but what the model makes from their sizes does.

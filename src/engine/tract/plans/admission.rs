@@ -43,13 +43,18 @@ impl Admission {
             *last = self.clock;
             return Decision::Kept;
         }
-        if self.kept.len() >= self.max {
-            let idle = self.idle().and_then(|idle| self.counts.get(idle)).copied().unwrap_or(0);
-            if asked <= idle.saturating_mul(2).max(1) {
-                return Decision::Pass;
-            }
-        }
-        Decision::Keep { instead_of: self.insert(shapes) }
+        if self.is_worth(asked) { Decision::Keep { instead_of: self.insert(shapes) } } else { Decision::Pass }
+    }
+
+    /// Whether [`Admission::ask`] would keep a shape that is not kept yet.
+    pub fn would_keep(&self, shapes: &[Shape]) -> bool {
+        self.is_worth(self.counts.get(shapes).map_or(1, |count| count + 1))
+    }
+
+    /// Whether a shape that was asked for this often gets a place.
+    fn is_worth(&self, asked: u32) -> bool {
+        let idle = || self.idle().and_then(|idle| self.counts.get(idle)).copied().unwrap_or(0);
+        self.kept.len() < self.max || asked > idle().saturating_mul(2).max(1)
     }
 
     /// Keeps a shape; the one that made room for it.
