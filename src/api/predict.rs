@@ -143,13 +143,14 @@ async fn answer(
     let bytes = answered.outputs.iter().map(|(_, tensor)| tensor.size_in_bytes()).sum();
     let encoding = move || {
         let body = match answer_type {
-            AnswerType::Json => encode(&answered, layout, id.as_deref(), non_finite),
+            AnswerType::Json => Some(encode(&answered, layout, id.as_deref(), non_finite)),
             AnswerType::Npy => encode_npy(&answered),
-            AnswerType::Raw => encode_raw(&answered),
+            AnswerType::Raw => Some(encode_raw(&answered)),
         };
         (body, answered)
     };
     let (body, answered) = offload::run(bytes, encoding).await;
+    let body = body.ok_or_else(media::too_different)?;
     Ok(complete(body, answer_type, &answered, context))
 }
 
