@@ -48,7 +48,7 @@ pub struct App {
     pub(crate) serving: Arc<Serving>,
     pub(crate) config: Config,
     started: Instant,
-    places: Semaphore,
+    places: Arc<Semaphore>,
 }
 
 impl App {

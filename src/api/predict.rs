@@ -92,7 +92,12 @@ async fn respond(app: &App, selector: Selector, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let context = parts.extensions.get::<Context>().cloned().unwrap_or_else(|| {
         let start = Instant::now();
-        Context { request_id: HeaderValue::from_static("-"), start, deadline: start + app.config.request_timeout }
+        Context {
+            request_id: HeaderValue::from_static("-"),
+            start,
+            deadline: start + app.config.request_timeout,
+            place: None,
+        }
     });
     match answer(app, selector, &context, &parts, body).await {
         Ok(response) => response,
@@ -127,7 +132,8 @@ async fn answer(
         Options::read(&parts.uri, &parts.headers).map_err(|invalid| Error::of(&model, invalid))?;
     let described = Arc::clone(&model);
     let decoding = move || decode(body_type, body, shape.as_deref(), &described);
-    let mut decoded = offload::run(bytes, decoding).await.map_err(|fault| Error::of(&model, Problem::from(fault)))?;
+    let mut decoded =
+        offload::run(&context.place, bytes, decoding).await.map_err(|fault| Error::of(&model, Problem::from(fault)))?;
     decoded.outputs = outputs.or(decoded.outputs);
     answer_type.must_suit(&model, decoded.outputs.as_deref())?;
 
@@ -149,7 +155,7 @@ async fn answer(
         };
         (body, answered)
     };
-    let (body, answered) = offload::run(bytes, encoding).await;
+    let (body, answered) = offload::run(&context.place, bytes, encoding).await;
     let body = body.ok_or_else(media::too_different)?;
     Ok(complete(body, answer_type, &answered, context))
 }

@@ -363,7 +363,12 @@ fn the_answer_has_to_be_wanted_in_a_form_there_is() {
 fn strings_too_different_for_an_array_are_refused_as_one() {
     let server = start(&["tests/fixtures/models/identity_string.onnx"]);
     let as_array = |strings: &[String]| {
-        server.send("POST", "/predict", &[("content-type", JSON), ("accept", NPY)], json!(strings).to_string().as_bytes())
+        server.send(
+            "POST",
+            "/predict",
+            &[("content-type", JSON), ("accept", NPY)],
+            json!(strings).to_string().as_bytes(),
+        )
     };
     let mut strings = vec![String::new(); 2000];
     strings[7] = "é".repeat(100);
