@@ -253,3 +253,18 @@ fn malformed_http_ends_the_connection_and_nothing_else() {
     }
     assert_eq!(server.get("/health").status, 200);
 }
+
+#[test]
+fn what_a_client_sent_is_quoted_in_part() {
+    let server = start(&["models/iris"]);
+    let long = "é\u{1F642}".repeat(100_000);
+    let key = format!("{{\"{long}\": 1}}");
+    let named = ROW.replace("\"x\"", &format!("\"{long}\""));
+    let misplaced = format!("{{\"inputs\": {{\"{long}\": [1]}}}}");
+    for (path, body) in [("/predict", &key), ("/predict", &misplaced), ("/v2/models/iris/infer", &named)] {
+        let reply = server.post(path, body);
+        assert_eq!(reply.status, 400, "{path}");
+        assert!(reply.body.len() < 32 << 10, "{path}: {} bytes", reply.body.len());
+        assert!(reply.json()["got"].as_str().is_some_and(|got| got.contains(" ... ")), "{path}: {}", reply.text());
+    }
+}
