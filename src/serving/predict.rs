@@ -2,7 +2,7 @@
 //! protocols and by every connection: nothing here takes a lock.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::batching::Refused;
 use crate::model::{Description, ModelName, Port, Selector};
@@ -38,6 +38,15 @@ impl Serving {
             Err(error) => outcome_of(&error.problem),
         });
         result
+    }
+
+    /// Books a request that could not be read as an invalid one of the model it was meant for.
+    pub fn refused(&self, model: &Description, took: Duration) {
+        let selector = Selector::new(Some(model.id.name.as_str()), Some(&model.id.version.to_string()));
+        if let Ok(servable) = self.registry.snapshot().find(&selector) {
+            servable.counters.fail.add(took);
+            servable.metrics.request_finished(Outcome::Invalid, took);
+        }
     }
 
     /// The ready version that a request with this selector would be answered by.
