@@ -20,7 +20,7 @@ use axum::response::Response;
 use super::problem::{self, Refusal, refuse_to, respond_to};
 use super::{App, Context, Served, offload};
 use crate::model::{Description, Selector};
-use crate::serving::{self, Error, Problem};
+use crate::serving::{self, Error};
 
 pub use answer::{Layout, encode, encode_npy, encode_raw};
 pub use body::{Decoded, decode};
@@ -128,12 +128,13 @@ async fn answer(
     let answer_type = AnswerType::of(parts.headers.get_all(ACCEPT))?;
 
     let model = app.serving.describe(&selector)?;
+    let since = Instant::now();
     let Options { non_finite, shape, outputs } =
-        Options::read(&parts.uri, &parts.headers).map_err(|invalid| Error::of(&model, invalid))?;
+        Options::read(&parts.uri, &parts.headers).map_err(|invalid| app.unreadable(&model, since, invalid))?;
     let described = Arc::clone(&model);
     let decoding = move || decode(body_type, body, shape.as_deref(), &described);
     let mut decoded =
-        offload::run(&context.place, bytes, decoding).await.map_err(|fault| Error::of(&model, Problem::from(fault)))?;
+        offload::run(&context.place, bytes, decoding).await.map_err(|fault| app.unreadable(&model, since, fault))?;
     decoded.outputs = outputs.or(decoded.outputs);
     answer_type.must_suit(&model, decoded.outputs.as_deref())?;
 

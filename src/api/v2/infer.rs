@@ -1,6 +1,7 @@
 //! `POST /v2/models/{model}[/versions/{version}]/infer`: divide the body, read the message, predict, write the answer.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Extension;
 use axum::body::Body;
@@ -54,8 +55,10 @@ async fn infer(
     }
     // Asked first: whoever names a model that is not there should not be told about commas.
     let model = app.serving.describe(&selector)?;
-    let framed = divide(headers, body).map_err(|fault| Error::of(&model, fault))?;
-    let message = understand(context, &model, framed).await.map_err(|fault| Error::of(&model, fault))?;
+    let since = Instant::now();
+    let unreadable = |fault| app.unreadable(&model, since, fault);
+    let framed = divide(headers, body).map_err(unreadable)?;
+    let message = understand(context, &model, framed).await.map_err(unreadable)?;
 
     let Message { id, inputs, outputs, parameters } = message;
     let deadline = parameters.timeout.and_then(|timeout| context.start.checked_add(timeout));
