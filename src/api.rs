@@ -19,7 +19,8 @@ use axum::Router;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
-use crate::serving::Serving;
+use crate::model::Description;
+use crate::serving::{Error, Problem, Serving};
 
 pub(crate) use middleware::{Context, Served};
 
@@ -48,13 +49,19 @@ pub struct App {
     pub(crate) serving: Arc<Serving>,
     pub(crate) config: Config,
     started: Instant,
-    places: Semaphore,
+    places: Arc<Semaphore>,
 }
 
 impl App {
     pub fn new(serving: Arc<Serving>, config: Config) -> Self {
         let places = admission::places(config.max_in_flight);
         Self { serving, config, started: Instant::now(), places }
+    }
+
+    /// The error of a request that could not be read although its model was found, which the model's counts include.
+    fn unreadable(&self, model: &Arc<Description>, since: Instant, fault: impl Into<Problem>) -> Error {
+        self.serving.refused(model, since.elapsed());
+        Error::of(model, fault)
     }
 }
 

@@ -21,6 +21,9 @@ use tower_http::compression::predicate::SizeAbove;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tower_http::decompression::{DecompressionBody, RequestDecompressionLayer};
 
+pub(super) use body::discard;
+
+use super::admission::Place;
 use super::{App, admission, problem};
 use crate::model::ModelId;
 
@@ -32,6 +35,8 @@ pub(crate) struct Context {
     pub start: Instant,
     /// When the client stops waiting.
     pub deadline: Instant,
+    /// Held by a prediction, and by everything that works for it.
+    pub place: Option<Place>,
 }
 
 /// A response extension: who computed the answer, for the log line.
@@ -41,20 +46,25 @@ pub(crate) struct Served(pub ModelId);
 /// Answers smaller than this fit a packet or two and are sent as they are.
 const WORTH_COMPRESSING: u64 = 1400;
 
-/// The stack, outermost first. Predictions differ from questions in one thing: they need a place.
+/// The largest body of a request that is no prediction: none of them has more to say than a few words, and nothing but
+/// this bounds how many are read at the same time.
+const LARGEST_QUESTION: usize = 64 << 10;
+
+/// The stack, outermost first. Predictions differ from questions in two things: they need a place and may be large.
 pub(super) fn stack(predictions: Router<Arc<App>>, questions: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
-    let whole_body = || {
+    let whole_body = |limit: usize| {
         (
             from_fn(body::known_encoding),
             RequestDecompressionLayer::new(),
             MapRequestLayer::new(|request: http::Request<DecompressionBody<Body>>| request.map(Body::new)),
-            from_fn_with_state(Arc::clone(app), body::read_whole),
+            from_fn_with_state(body::Limit(limit), body::read_whole),
         )
     };
+    let max_body = app.config.max_body;
     let with_place = from_fn_with_state(Arc::clone(app), admission::admit);
     Router::new()
-        .merge(predictions.layer((with_place, whole_body())))
-        .merge(questions.layer(whole_body()))
+        .merge(predictions.layer((with_place, whole_body(max_body))))
+        .merge(questions.layer(whole_body(max_body.min(LARGEST_QUESTION))))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer((
@@ -81,14 +91,14 @@ async fn readable_path(request: Request, next: Next) -> Response {
 
 async fn no_such_route(request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    body::discard(&parts, body).await;
+    discard(&parts, body).await;
     let path = parts.uri.path();
     problem::refuse(problem::Dialect::of(path), problem::Refusal::UnknownRoute { path: path.into() })
 }
 
 async fn no_such_method(request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    body::discard(&parts, body).await;
+    discard(&parts, body).await;
     let refusal = problem::Refusal::MethodNotAllowed { method: parts.method.to_string() };
     problem::refuse(problem::Dialect::of(parts.uri.path()), refusal)
 }

@@ -20,7 +20,7 @@ use axum::response::Response;
 use super::problem::{self, Refusal, refuse_to, respond_to};
 use super::{App, Context, Served, offload};
 use crate::model::{Description, Selector};
-use crate::serving::{self, Error, Problem};
+use crate::serving::{self, Error};
 
 pub use answer::{Layout, encode, encode_npy, encode_raw};
 pub use body::{Decoded, decode};
@@ -92,7 +92,12 @@ async fn respond(app: &App, selector: Selector, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let context = parts.extensions.get::<Context>().cloned().unwrap_or_else(|| {
         let start = Instant::now();
-        Context { request_id: HeaderValue::from_static("-"), start, deadline: start + app.config.request_timeout }
+        Context {
+            request_id: HeaderValue::from_static("-"),
+            start,
+            deadline: start + app.config.request_timeout,
+            place: None,
+        }
     });
     match answer(app, selector, &context, &parts, body).await {
         Ok(response) => response,
@@ -123,11 +128,13 @@ async fn answer(
     let answer_type = AnswerType::of(parts.headers.get_all(ACCEPT))?;
 
     let model = app.serving.describe(&selector)?;
+    let since = Instant::now();
     let Options { non_finite, shape, outputs } =
-        Options::read(&parts.uri, &parts.headers).map_err(|invalid| Error::of(&model, invalid))?;
+        Options::read(&parts.uri, &parts.headers).map_err(|invalid| app.unreadable(&model, since, invalid))?;
     let described = Arc::clone(&model);
     let decoding = move || decode(body_type, body, shape.as_deref(), &described);
-    let mut decoded = offload::run(bytes, decoding).await.map_err(|fault| Error::of(&model, Problem::from(fault)))?;
+    let mut decoded =
+        offload::run(&context.place, bytes, decoding).await.map_err(|fault| app.unreadable(&model, since, fault))?;
     decoded.outputs = outputs.or(decoded.outputs);
     answer_type.must_suit(&model, decoded.outputs.as_deref())?;
 
@@ -143,13 +150,14 @@ async fn answer(
     let bytes = answered.outputs.iter().map(|(_, tensor)| tensor.size_in_bytes()).sum();
     let encoding = move || {
         let body = match answer_type {
-            AnswerType::Json => encode(&answered, layout, id.as_deref(), non_finite),
+            AnswerType::Json => Some(encode(&answered, layout, id.as_deref(), non_finite)),
             AnswerType::Npy => encode_npy(&answered),
-            AnswerType::Raw => encode_raw(&answered),
+            AnswerType::Raw => Some(encode_raw(&answered)),
         };
         (body, answered)
     };
-    let (body, answered) = offload::run(bytes, encoding).await;
+    let (body, answered) = offload::run(&context.place, bytes, encoding).await;
+    let body = body.ok_or_else(media::too_different)?;
     Ok(complete(body, answer_type, &answered, context))
 }
 

@@ -247,10 +247,10 @@ fn of_refusal(refusal: Refusal) -> Facts {
             StatusCode::PAYLOAD_TOO_LARGE,
             "body_too_large",
             "Body too large",
-            format!("the body is larger than this server takes: expected at most {limit} bytes"),
+            format!("the body is larger than is taken here: expected at most {limit} bytes"),
         )
         .expected(format!("at most {limit} bytes"))
-        .hint("send fewer rows at once, or raw tensors instead of JSON; --max-body sets the limit"),
+        .hint("send fewer rows at once, or raw tensors instead of JSON; --max-body sets the limit for predictions"),
         Refusal::BodyTooSlow => Facts::new(
             StatusCode::REQUEST_TIMEOUT,
             "body_too_slow",

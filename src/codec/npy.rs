@@ -36,9 +36,23 @@ pub fn read_npy(bytes: Bytes) -> Result<Tensor> {
     }
 }
 
-/// Writes one array, version 1.0; strings as `U` of the longest one.
-pub fn write_npy(tensor: &Tensor) -> Vec<u8> {
+/// Strings may grow to so many times their own size when every one is made as long as the longest, ...
+const MOST_GROWTH: usize = 8;
+
+/// ... and to this size whatever their own is.
+const ALWAYS_FITS: usize = 1 << 20;
+
+/// Writes one array, version 1.0; strings as `U` of the longest one. `None` when one long string among many short ones
+/// would make the array out of all proportion to what it holds.
+pub fn write_npy(tensor: &Tensor) -> Option<Vec<u8>> {
     let longest = tensor.strings().unwrap_or_default().iter().map(|s| s.chars().count()).max().unwrap_or(0).max(1);
+    if let Some(strings) = tensor.strings() {
+        let most = raw::raw_size(tensor).saturating_mul(MOST_GROWTH).max(ALWAYS_FITS);
+        let width = Item::Unicode { characters: longest }.width();
+        if width.saturating_mul(strings.len()) > most {
+            return None;
+        }
+    }
     let mut out = header::write(tensor.datatype(), longest, tensor.shape());
     match tensor.strings() {
         None => out.extend_from_slice(tensor.bytes().map(Bytes::as_ref).unwrap_or_default()),
@@ -50,7 +64,7 @@ pub fn write_npy(tensor: &Tensor) -> Vec<u8> {
             }
         }
     }
-    out
+    Some(out)
 }
 
 /// Row-major elements from column-major ones.

@@ -160,14 +160,6 @@ impl<'j> Reader<'j> {
         exact.ok_or_else(|| self.error(offset, "out_of_range", "not a count", "a whole number from 0", token))
     }
 
-    /// The text of the next number, `NaN`, `Infinity` or `-Infinity`.
-    pub fn number_text(&mut self) -> Result<&'j str> {
-        match self.peek()? {
-            peek if peek.is_num() => self.number(peek),
-            other => Err(self.wrong_type(other, "a number")),
-        }
-    }
-
     /// Checks that nothing but white space follows.
     pub fn finish(&mut self) -> Result<()> {
         self.jiter.finish().map_err(|fault| self.syntax(&fault))

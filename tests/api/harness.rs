@@ -224,17 +224,28 @@ impl Connection {
 
     /// What comes until one answer with a `content-length` is whole.
     pub fn read_answer(&mut self) -> String {
+        let head = self.read_head();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let mut body = vec![0; length.expect("a length").trim().parse().expect("a number")];
+        self.0.read_exact(&mut body).expect("a body");
+        head + &String::from_utf8_lossy(&body)
+    }
+
+    /// The lines before the body of an answer, in lower case.
+    pub fn read_head(&mut self) -> String {
         let mut text = Vec::new();
         let mut byte = [0];
         while !text.ends_with(b"\r\n\r\n") {
             self.0.read_exact(&mut byte).expect("a head");
             text.push(byte[0]);
         }
-        let head = String::from_utf8(text).expect("text").to_ascii_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-        let mut body = vec![0; length.expect("a length").trim().parse().expect("a number")];
-        self.0.read_exact(&mut body).expect("a body");
-        head + &String::from_utf8_lossy(&body)
+        String::from_utf8(text).expect("text").to_ascii_lowercase()
+    }
+
+    /// Takes so many bytes and forgets them.
+    pub fn pass(&mut self, bytes: usize) -> &mut Self {
+        self.0.read_exact(&mut vec![0; bytes]).expect("a body");
+        self
     }
 
     /// Whether the server has closed the connection, waiting until it has.

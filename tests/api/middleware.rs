@@ -66,7 +66,10 @@ fn a_path_that_is_no_text_names_nothing() {
 #[test]
 fn packed_bodies_are_unpacked() {
     let server = start(&["models/iris"]);
-    for (encoding, body) in [("gzip", GZIP), ("zstd", ZSTD), ("identity", br#"{"ready":true}"#)] {
+    let plain: &[u8] = br#"{"ready":true}"#;
+    let bodies =
+        [("gzip", GZIP), ("GZIP", GZIP), ("zstd", ZSTD), ("Zstd", ZSTD), ("identity", plain), ("Identity", plain)];
+    for (encoding, body) in bodies {
         let reply = server.send("POST", INDEX, &[("content-encoding", encoding)], body);
         assert_eq!(reply.ok().as_array().map(Vec::len), Some(2), "{encoding}");
     }
@@ -87,6 +90,53 @@ fn the_size_limit_counts_what_is_unpacked() {
     server.send("POST", INDEX, &[("content-encoding", "gzip")], GZIP_SPACES).error(413);
     let large = server.post("/predict", "x".repeat(1 << 20));
     assert_eq!((large.status, large.header("content-type")), (413, Some("application/problem+json")));
+}
+
+#[test]
+fn only_predictions_may_be_large() {
+    let server = start_with(&["models/iris"], |config| config.max_body = 1 << 20);
+    assert_eq!(server.post(INDEX, " ".repeat(64 << 10)).status, 200);
+    server.post(INDEX, " ".repeat((64 << 10) + 1)).error(413);
+    let head = "GET /livez HTTP/1.1\r\nhost: h\r\ncontent-length: 100000\r\n\r\n";
+    let answer = server.connect().write(head).write(&" ".repeat(100_000)).read_answer();
+    assert!(answer.starts_with("http/1.1 413"), "{answer}");
+    let prediction = " ".repeat((1 << 20) - ROW.len()) + ROW;
+    server.post("/v2/models/iris/infer", prediction).error(400);
+}
+
+#[test]
+fn a_refusal_can_be_read_however_large_the_request() {
+    let (server, gate) = start_with_gate(|config| config.max_in_flight = 1);
+    let mut busy = server.connect();
+    let length = ROW.len();
+    busy.write(&format!("POST /v2/models/echo/infer HTTP/1.1\r\nhost: h\r\ncontent-length: {length}\r\n\r\n{ROW}"));
+    gate.wait_until_something_computes();
+    let large = "x".repeat(16 << 20);
+    let shed = server.post("/predict", &large);
+    assert_eq!((shed.status, &shed.json()["code"], shed.header("retry-after")), (503, &"overloaded".into(), Some("1")));
+    let bad = server.send("POST", "/predict", &[("x-request-timeout-ms", "soon")], large.as_bytes());
+    assert_eq!((bad.status, &bad.json()["code"]), (400, &"invalid_header".into()));
+    gate.let_one_go();
+    assert!(busy.read_answer().starts_with("http/1.1 200"));
+}
+
+#[test]
+fn a_prediction_keeps_its_place_until_its_answer_has_left() {
+    let (server, _gate) = start_with_gate(|config| {
+        config.max_in_flight = 1;
+        config.max_body = 64 << 20;
+    });
+    // Zeros, more of them than the buffers between two sockets hold.
+    let length = 60 << 20;
+    let types = "content-type: application/octet-stream\r\naccept: application/octet-stream";
+    let mut slow = server.connect();
+    slow.write(&format!("POST /predict HTTP/1.1\r\nhost: h\r\n{types}\r\ncontent-length: {length}\r\n\r\n"));
+    let head = slow.write(&"\0".repeat(length)).read_head();
+    assert!(head.starts_with("http/1.1 200"), "{head}");
+    assert_eq!(server.post("/predict", "[[2, 3]]").status, 503);
+    slow.pass(length);
+    let again = slow.write("POST /predict HTTP/1.1\r\nhost: h\r\ncontent-length: 8\r\n\r\n[[2, 3]]").read_answer();
+    assert!(again.starts_with("http/1.1 200"), "{again}");
 }
 
 #[test]
@@ -202,4 +252,19 @@ fn malformed_http_ends_the_connection_and_nothing_else() {
         connection.write(nonsense);
     }
     assert_eq!(server.get("/health").status, 200);
+}
+
+#[test]
+fn what_a_client_sent_is_quoted_in_part() {
+    let server = start(&["models/iris"]);
+    let long = "é\u{1F642}".repeat(100_000);
+    let key = format!("{{\"{long}\": 1}}");
+    let named = ROW.replace("\"x\"", &format!("\"{long}\""));
+    let misplaced = format!("{{\"inputs\": {{\"{long}\": [1]}}}}");
+    for (path, body) in [("/predict", &key), ("/predict", &misplaced), ("/v2/models/iris/infer", &named)] {
+        let reply = server.post(path, body);
+        assert_eq!(reply.status, 400, "{path}");
+        assert!(reply.body.len() < 32 << 10, "{path}: {} bytes", reply.body.len());
+        assert!(reply.json()["got"].as_str().is_some_and(|got| got.contains(" ... ")), "{path}: {}", reply.text());
+    }
 }

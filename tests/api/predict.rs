@@ -358,3 +358,28 @@ fn the_answer_has_to_be_wanted_in_a_form_there_is() {
     let one = server.send("POST", "/predict?outputs=probabilities", &[("accept", RAW)], b"[[5.1,3.5,1.4,0.2]]");
     assert_eq!((one.status, one.body.len()), (200, 12));
 }
+
+#[test]
+fn strings_too_different_for_an_array_are_refused_as_one() {
+    let server = start(&["tests/fixtures/models/identity_string.onnx"]);
+    let as_array = |strings: &[String]| {
+        server.send(
+            "POST",
+            "/predict",
+            &[("content-type", JSON), ("accept", NPY)],
+            json!(strings).to_string().as_bytes(),
+        )
+    };
+    let mut strings = vec![String::new(); 2000];
+    strings[7] = "é".repeat(100);
+    let array = as_array(&strings);
+    assert_eq!((array.status, array.body.len()), (200, 128 + 2000 * 4 * 100), "{array:?}");
+
+    // Gigabytes, padded to the longest.
+    let mut strings = vec![String::new(); 50_000];
+    strings[7] = "x".repeat(50_000);
+    let refused = as_array(&strings);
+    assert_eq!((refused.status, &refused.json()["code"]), (406, &json!("not_acceptable")));
+    assert!(refused.json()["hint"].as_str().is_some_and(|hint| hint.contains("JSON")), "{}", refused.text());
+    assert_eq!(server.post("/predict", json!(strings).to_string()).status, 200);
+}

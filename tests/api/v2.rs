@@ -455,7 +455,18 @@ fn statistics_have_every_field_and_count() {
     assert_eq!((&after["memory_usage"][0]["type"], &after["memory_usage"][0]["id"]), (&json!("CPU"), &json!("0")));
 
     infer(&server, "iris", json!({"inputs": []})).error(400);
-    assert_eq!(statistics()["inference_stats"]["fail"]["count"], 1);
+    let failed = || statistics()["inference_stats"]["fail"]["count"].as_u64();
+    assert_eq!(failed(), Some(1));
+    server.post("/v2/models/iris/infer", "{").error(400);
+    assert_eq!(failed(), Some(2));
+    server.send("POST", "/v2/models/iris/infer", &[("inference-header-content-length", "9")], b"{}").error(400);
+    assert_eq!(failed(), Some(3));
+    assert_eq!(server.post("/predict/iris", "[[5, 3, 1, \"x\"]]").status, 400);
+    assert_eq!(failed(), Some(4));
+    assert_eq!(server.post("/predict/iris?shape=x", "[[5, 3, 1, 0]]").status, 400);
+    assert_eq!(failed(), Some(5));
+    assert_eq!(server.post("/predict/nobody", "{").status, 404);
+    assert_eq!(failed(), Some(5));
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! Request bodies: unpacked, read whole, within the size limit and the deadline. Handlers get all of it in one piece
 //! of memory, so a binary tensor is a slice of it.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT};
@@ -14,7 +12,7 @@ use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use tokio::time::{Duration, timeout, timeout_at};
 
-use super::{App, Context, problem};
+use super::{Context, problem};
 
 /// A client that is still sending when it is refused would not read why; so much is taken from it and thrown away.
 const DISCARDED_BYTES: usize = 64 << 20;
@@ -24,15 +22,19 @@ const DISCARDING_TIME: Duration = Duration::from_secs(2);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Received(pub u64);
 
+/// What the next layer can unpack, spelled as it wants it.
+const ENCODINGS: [&str; 3] = ["gzip", "zstd", "identity"];
+
 /// Lets through the encodings the next layer can unpack.
-pub(super) async fn known_encoding(request: Request, next: Next) -> Response {
+pub(super) async fn known_encoding(mut request: Request, next: Next) -> Response {
     let mut encodings = request.headers().get_all(CONTENT_ENCODING).iter();
-    let known = match (encodings.next(), encodings.next()) {
-        (None, _) => true,
-        (Some(one), None) => matches!(one.as_bytes(), b"gzip" | b"zstd" | b"identity"),
-        (Some(_), Some(_)) => false,
+    let encoding = match (encodings.next(), encodings.next()) {
+        (None, _) => return next.run(request).await,
+        (Some(one), None) => ENCODINGS.into_iter().find(|name| one.as_bytes().eq_ignore_ascii_case(name.as_bytes())),
+        (Some(_), Some(_)) => None,
     };
-    if known {
+    if let Some(encoding) = encoding {
+        request.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
@@ -45,13 +47,16 @@ pub(super) async fn known_encoding(request: Request, next: Next) -> Response {
     response
 }
 
+/// Most bytes of a body after unpacking.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limit(pub usize);
+
 /// Replaces the body by one that is already here.
-pub(super) async fn read_whole(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub(super) async fn read_whole(State(Limit(limit)): State<Limit>, request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;
     }
     let (parts, mut body) = request.into_parts();
-    let limit = app.config.max_body;
     let announced = content_length(&parts.headers);
     let read = async {
         match announced {

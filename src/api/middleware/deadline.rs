@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tokio::time::timeout_at;
 
-use super::{App, Context, problem};
+use super::{App, Context, discard, problem};
 use crate::serving::{self, Invalid, Place};
 
 const X_REQUEST_TIMEOUT_MS: &str = "x-request-timeout-ms";
@@ -22,7 +22,11 @@ pub(super) async fn limit(State(app): State<Arc<App>>, mut request: Request, nex
     let dialect = problem::Dialect::of(request.uri().path());
     let asked = match asked(request.headers()) {
         Ok(asked) => asked,
-        Err(invalid) => return problem::respond(dialect, &serving::Problem::from(invalid).into()),
+        Err(invalid) => {
+            let (parts, body) = request.into_parts();
+            discard(&parts, body).await;
+            return problem::respond(dialect, &serving::Problem::from(invalid).into());
+        }
     };
     let Some(context) = request.extensions_mut().get_mut::<Context>() else { return next.run(request).await };
     let start = context.start;

@@ -45,7 +45,7 @@ pub(super) async fn observe(State(app): State<Arc<App>>, mut request: Request, n
         app: Arc::clone(&app),
     };
     let deadline = start + app.config.request_timeout;
-    request.extensions_mut().insert(Context { request_id: request_id.clone(), start, deadline });
+    request.extensions_mut().insert(Context { request_id: request_id.clone(), start, deadline, place: None });
 
     let mut response = match caught(next.run(request)).await {
         Ok(response) => response,

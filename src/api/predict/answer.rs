@@ -65,9 +65,9 @@ pub fn encode(answer: &Response, layout: Layout, id: Option<&str>, non_finite: N
     out
 }
 
-/// The only output as an `.npy` file.
-pub fn encode_npy(answer: &Response) -> Vec<u8> {
-    answer.outputs.first().map(|(_, tensor)| write_npy(tensor)).unwrap_or_default()
+/// The only output as an `.npy` file; `None` when it is strings too different in length for one.
+pub fn encode_npy(answer: &Response) -> Option<Vec<u8>> {
+    answer.outputs.first().map_or_else(|| Some(Vec::new()), |(_, tensor)| write_npy(tensor))
 }
 
 /// The only output as little-endian bytes.

@@ -102,3 +102,9 @@ impl AnswerType {
         Err(Refusal::NotAcceptable { got, expected: "application/json, or one output chosen with ?outputs=NAME" })
     }
 }
+
+/// An array has one width for all of its strings, so a long one among many short ones would fill memory with nothing.
+pub(super) fn too_different() -> Refusal {
+    let got = format!("{} for strings of very different lengths", AnswerType::Npy.name());
+    Refusal::NotAcceptable { got, expected: "application/json or application/octet-stream" }
+}

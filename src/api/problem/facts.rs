@@ -6,7 +6,10 @@ use axum::http::StatusCode;
 
 use crate::codec::write_string;
 
-/// What a client is told. Texts without a full stop; absent ones are left out.
+/// Bytes of one text, which may quote what a client sent.
+const LONGEST: usize = 2048;
+
+/// What a client is told. Texts without a full stop, shortened to [`LONGEST`]; absent ones are left out.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Facts {
     pub status: StatusCode,
@@ -28,7 +31,7 @@ impl Facts {
             status,
             code,
             title: title.into(),
-            detail,
+            detail: shortened(detail),
             pointer: None,
             expected: None,
             got: None,
@@ -39,19 +42,19 @@ impl Facts {
     }
 
     pub(super) fn pointer(self, pointer: String) -> Self {
-        Self { pointer: Some(pointer), ..self }
+        Self { pointer: Some(shortened(pointer)), ..self }
     }
 
     pub(super) fn expected(self, expected: impl Into<String>) -> Self {
-        Self { expected: Some(expected.into()), ..self }
+        Self { expected: Some(shortened(expected.into())), ..self }
     }
 
     pub(super) fn got(self, got: impl Into<String>) -> Self {
-        Self { got: Some(got.into()), ..self }
+        Self { got: Some(shortened(got.into())), ..self }
     }
 
     pub(super) fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
+        Self { hint: Some(shortened(hint.into())), ..self }
     }
 
     pub(super) fn retry_after(self, after: Duration) -> Self {
@@ -103,6 +106,17 @@ impl Facts {
             object.raw("example", example);
         }
     }
+}
+
+/// Beginning and end of a long text: a sentence says at its beginning what is wrong and at its end what came.
+fn shortened(text: String) -> String {
+    if text.len() <= LONGEST {
+        return text;
+    }
+    const GAP: &str = " ... ";
+    let part = (LONGEST - GAP.len()) / 2;
+    let (head, tail) = (text.floor_char_boundary(part), text.ceil_char_boundary(text.len() - part));
+    [&text[..head], GAP, &text[tail..]].concat()
 }
 
 /// A JSON object being written.

@@ -1,6 +1,7 @@
 //! `POST /v2/models/{model}[/versions/{version}]/infer`: divide the body, read the message, predict, write the answer.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Extension;
 use axum::body::Body;
@@ -54,8 +55,10 @@ async fn infer(
     }
     // Asked first: whoever names a model that is not there should not be told about commas.
     let model = app.serving.describe(&selector)?;
-    let framed = divide(headers, body).map_err(|fault| Error::of(&model, fault))?;
-    let message = understand(&model, framed).await.map_err(|fault| Error::of(&model, fault))?;
+    let since = Instant::now();
+    let unreadable = |fault| app.unreadable(&model, since, fault);
+    let framed = divide(headers, body).map_err(unreadable)?;
+    let message = understand(context, &model, framed).await.map_err(unreadable)?;
 
     let Message { id, inputs, outputs, parameters } = message;
     let deadline = parameters.timeout.and_then(|timeout| context.start.checked_add(timeout));
@@ -81,12 +84,15 @@ fn strange_type(headers: &HeaderMap) -> Option<String> {
 }
 
 /// The message of a body; a raw one is a message that asks for raw outputs.
-async fn understand(model: &Arc<Description>, framed: Framed) -> Result<Message, Box<DecodeError>> {
+async fn understand(context: &Context, model: &Arc<Description>, framed: Framed) -> Result<Message, Box<DecodeError>> {
+    let place = &context.place;
     match framed {
-        Framed::Message { json, binary } => offload::run(json.len() + binary.len(), move || read(&json, binary)).await,
+        Framed::Message { json, binary } => {
+            offload::run(place, json.len() + binary.len(), move || read(&json, binary)).await
+        }
         Framed::Raw(body) => {
             let model = Arc::clone(model);
-            let tensor = offload::run(body.len(), move || whole_body_tensor(&model.signature, body));
+            let tensor = offload::run(place, body.len(), move || whole_body_tensor(&model.signature, body));
             let (name, tensor) = tensor.await?;
             let mut message = Message { inputs: vec![Input { name, tensor, typed: true }], ..Message::default() };
             message.parameters.binary_output = true;
@@ -98,7 +104,7 @@ async fn understand(model: &Arc<Description>, framed: Framed) -> Result<Message,
 async fn answer(context: &Context, response: serving::Response, manner: Manner) -> Response {
     let (model, timings) = (Arc::clone(&response.model), response.timings);
     let bytes = response.outputs.iter().map(|(_, tensor)| tensor.size_in_bytes()).sum();
-    let Written { body, json_length } = offload::run(bytes, move || write(&response, &manner)).await;
+    let Written { body, json_length } = offload::run(&context.place, bytes, move || write(&response, &manner)).await;
 
     let mut answer = Response::new(Body::from(body));
     let headers = answer.headers_mut();

@@ -87,5 +87,5 @@ fn an_id_is_sent_back() {
 fn one_output_fits_a_file() {
     let one = answer(pair(), vec![tensor(&[2, 1], vec![1.5f32, 2.5])], Some(2), Form::Batched);
     assert_eq!(encode_raw(&one), [1.5f32, 2.5].map(f32::to_le_bytes).concat());
-    assert_eq!(read_npy(encode_npy(&one).into()).expect("an npy file"), one.outputs[0].1);
+    assert_eq!(read_npy(encode_npy(&one).expect("numbers").into()).expect("an npy file"), one.outputs[0].1);
 }
