@@ -300,6 +300,17 @@ fn threads_share_a_session() {
 // --- values that a model cannot compute with -------------------------------------------------------------------------
 
 #[test]
+fn not_a_number_spreads_or_is_refused() {
+    let identity = load(&fixture("identity_fp32"));
+    let answer = identity.run(&[floats(&[1, 2], &[f32::NAN, 1.0])]).unwrap();
+    assert!(answer[0].values::<f32>().unwrap()[0].is_nan());
+    let digits = load(&root().join("models/digits/1/model.onnx"));
+    let error = digits.run(&[floats(&[1, 1, 8, 8], &[f32::NAN; 64])]).unwrap_err();
+    assert!(error.message.contains("NaN") && error.message.contains("image"), "{error}");
+    assert!(digits.run(&[floats(&[1, 1, 8, 8], &[f32::INFINITY; 64])]).is_ok());
+}
+
+#[test]
 fn values_that_do_not_fit_are_errors_that_name_the_node_and_leave_no_trace() {
     let gather = load(&fixture("gather"));
     for bad in [10, -11, i64::MAX] {

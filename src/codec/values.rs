@@ -276,7 +276,7 @@ pub(super) fn null(mut error: Box<DecodeError>, float: bool) -> Box<DecodeError>
     error.code = "null_value";
     error.what = "a value is missing".into();
     error.hint(if float {
-        "a missing measurement is sent as NaN or \"NaN\""
+        "null is no number; a model that knows missing values takes NaN or \"NaN\""
     } else {
         "null stands for no value of this type; among floats a missing one is sent as NaN or \"NaN\""
     })

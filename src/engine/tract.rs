@@ -9,6 +9,7 @@ mod dims;
 mod files;
 mod interface;
 mod load;
+mod nan;
 mod plans;
 mod proto;
 mod session;

@@ -173,12 +173,16 @@ fn scan_source(source: &Path) -> Result<Vec<Entry>, CatalogError> {
 /// A folder that is one model (its versions in numbered folders, or `model.onnx` right in it), or bare files, or both.
 fn model_folder(folder: &Path, listing: &Listing) -> Result<Vec<Entry>, CatalogError> {
     let mut entries = Vec::new();
+    let has_versions = listing.folders.iter().any(|folder| version_of(folder).is_some());
     for file in &listing.models {
         entries.push(if stem(file) == "model" {
             entry(folder_name(folder), Version(1), file, vec![folder.join("model.toml")])?
         } else {
             bare_file(file)?
         });
+    }
+    for odd in listing.folders.iter().filter(|folder| version_of(folder).is_none() && has_versions) {
+        tracing::warn!(folder = %odd.display(), "passed over: a version's folder is called by a whole number, such as 1");
     }
     for (version, version_folder) in listing.folders.iter().filter_map(|f| Some((version_of(f)?, f))) {
         let files = Listing::read(version_folder)?.models;

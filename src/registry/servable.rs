@@ -49,7 +49,8 @@ impl Servable {
     /// Runs the model on inputs that fit its signature: at once where that is cheap, else when a compute slot is free.
     pub async fn infer(&self, inputs: Vec<Tensor>, rows: usize, deadline: Instant) -> Result<Inferred, InferError> {
         let size = Size { rows, bytes: inputs.iter().map(Tensor::size_in_bytes).sum() };
-        let expected = self.cost.expected(rows);
+        // A run that has to prepare the model first is costly, whatever runs of this size have cost before.
+        let expected = self.cost.expected(rows).filter(|_| self.session.is_prepared(&inputs));
         let (session, cost) = (Arc::clone(&self.session), Arc::clone(&self.cost));
         let (metrics, counters) = (Arc::clone(&self.metrics), Arc::clone(&self.counters));
         let submitted = Instant::now();

@@ -85,7 +85,22 @@ fn check_classes(classes: &mut ClassLabels, signature: &Signature) -> Result<(),
             datatype if datatype.is_integer() && port.shape.len() == 1 => Some(OutputRole::Class),
             _ => scores(port).then_some(OutputRole::Scores),
         };
+        let other_scores = |port: &&Port| {
+            let scores =
+                port.shape.last().and_then(Dim::fixed).filter(|_| port.datatype.is_float() && port.shape.len() == 2);
+            scores.is_some_and(|scores| scores > 1 && scores != count)
+        };
+        if let Some(port) = signature.outputs.iter().find(other_scores) {
+            return Err(format!(
+                "classes.labels: {count} labels, but output {:?} has shape {:?}; name the outputs they are for in classes.outputs",
+                port.name,
+                port.wire_shape()
+            ));
+        }
         classes.outputs = signature.outputs.iter().filter_map(|port| Some((port.name.clone(), role(port)?))).collect();
+        if classes.outputs.is_empty() {
+            return Err("classes.labels: no output is a class index or has one score per label".into());
+        }
     }
     Ok(())
 }
@@ -139,7 +154,26 @@ fn compare(got: &Tensor, expected: &Tensor, tolerance: f64) -> Result<(), String
         };
     }
     let expected = expected.cast(got.datatype()).map_err(|error| error.to_string())?;
-    if *got == expected { Ok(()) } else { Err(format!("expected {expected:?}, got {got:?}")) }
+    let (got, expected) = (printed(got), printed(&expected));
+    match got.iter().zip(&expected).position(|(got, expected)| got != expected) {
+        Some(index) => Err(format!("value {index}: expected {}, got {}", expected[index], got[index])),
+        None => Ok(()),
+    }
+}
+
+/// Each element of a tensor without floats, as text.
+fn printed(tensor: &Tensor) -> Vec<String> {
+    if let Some(strings) = tensor.strings() {
+        return strings.iter().map(|string| format!("{string:?}")).collect();
+    }
+    if let Some(truths) = tensor.values::<bool>() {
+        return truths.iter().map(bool::to_string).collect();
+    }
+    let unsigned = tensor.values::<u64>().map(|values| values.iter().map(u64::to_string).collect());
+    unsigned.unwrap_or_else(|| {
+        let wide = tensor.cast(DataType::Int64).ok();
+        wide.and_then(|wide| Some(wide.values::<i64>()?.iter().map(i64::to_string).collect())).unwrap_or_default()
+    })
 }
 
 fn warm_up(session: &dyn Session) -> Result<Vec<Tensor>, String> {

@@ -127,6 +127,16 @@ async fn answer(servable: &Servable, request: Request) -> Result<Response, Probl
 fn select_outputs(ports: &[Port], wanted: Option<&[String]>) -> Result<Vec<usize>, Invalid> {
     let Some(wanted) = wanted else { return Ok((0..ports.len()).collect()) };
     let find = |(index, name): (usize, &String)| {
+        if wanted[..index].contains(name) {
+            return Err(Invalid {
+                code: "duplicate_output",
+                what: format!("output {name:?} is asked for twice"),
+                place: Place::Output { index },
+                expected: "each output once".into(),
+                got: format!("{name:?} again"),
+                hint: None,
+            });
+        }
         ports.iter().position(|port| port.name == *name).ok_or_else(|| Invalid {
             code: "unknown_output",
             what: format!("the model has no output {name:?}"),

@@ -174,6 +174,10 @@ impl Metrics {
         };
         let build = make.gauges("onnxd_build_info", "Always 1; the labels tell the build.", &["version"])?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1.0);
+        // Shown from the start, so that a rate over them has a beginning.
+        for reason in ["in_flight", "queue"] {
+            metrics.shed.with_label_values(&[reason]).inc_by(0);
+        }
         registry.register(Box::new(process::ProcessCollector::new()?))?;
         Ok(metrics)
     }

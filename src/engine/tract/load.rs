@@ -10,7 +10,7 @@ use super::files::ReadRange;
 use super::plans::Plans;
 use super::proto::{self, Declared};
 use super::session::TractSession;
-use super::{Config, checks, dims, interface};
+use super::{Config, checks, dims, interface, nan};
 use crate::engine::{Inspection, LoadError, ModelSource, guard};
 use crate::tensor::Shape;
 
@@ -22,6 +22,7 @@ pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadE
     dims::clean(model.graph.as_mut().ok_or_else(no_graph)?);
     let declared = Declared::of(graph(&model)?)?;
     let blame = Blame::of(graph(&model)?);
+    let nan_stopper = nan::stopper(graph(&model)?);
     let parsed = parse(&onnx, &model, source, &blame)?;
     // The message holds a second copy of every weight.
     drop(model);
@@ -29,7 +30,7 @@ pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadE
     let plans = Plans::new(parsed.clone(), datatypes, blame, config.max_plans);
     let (sample, prepared) = prepare(&plans, &declared)?;
     let signature = interface::signature(declared, &parsed, &prepared, &sample)?;
-    Ok(TractSession::new(signature, summary, plans, sample, source.bytes.len()))
+    Ok(TractSession::new(signature, summary, plans, sample, nan_stopper, source.bytes.len()))
 }
 
 pub fn inspect(source: &ModelSource) -> Result<Inspection, LoadError> {

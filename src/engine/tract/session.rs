@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use tract_onnx::prelude::TVec;
 
 use super::convert;
+use super::nan;
 use super::plans::Plans;
 use crate::engine::{RunError, Session, guard};
 use crate::model::{Dim, GraphSummary, Port, Signature};
@@ -16,6 +17,8 @@ pub struct TractSession {
     summary: GraphSummary,
     plans: Plans,
     sample: Vec<Shape>,
+    /// The node that may turn NaN into a number, if there is one.
+    nan_stopper: Option<String>,
     /// Size of the graph with its weights, wherever they are: in tensors, in attributes (linear models, trees) or in
     /// files beside it.
     stored_bytes: u64,
@@ -27,14 +30,23 @@ impl TractSession {
         summary: GraphSummary,
         plans: Plans,
         sample: Vec<Shape>,
+        nan_stopper: Option<String>,
         file_bytes: usize,
     ) -> Self {
         let stored_bytes = summary.weight_bytes.max(file_bytes as u64);
-        Self { signature, summary, plans, sample, stored_bytes }
+        Self { signature, summary, plans, sample, nan_stopper, stored_bytes }
     }
 
     fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
         check(&self.signature.inputs, inputs)?;
+        if let Some(node) = &self.nan_stopper
+            && let Some((port, _)) = self.signature.inputs.iter().zip(inputs).find(|(_, input)| nan::is_in(input))
+        {
+            let name = &port.name;
+            return Err(format!(
+                "input {name:?} holds NaN, which {node} might turn into a number; fill in what is missing"
+            ));
+        }
         let values = inputs.iter().map(convert::to_tract).collect::<Result<TVec<_>, _>>()?;
         let answers = self.plans.run(&shapes(inputs), values)?;
         if answers.len() != self.signature.outputs.len() {

@@ -90,6 +90,10 @@ pub fn wrong(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
                 "Fit the classifier on numbered classes; the labels can stand in model.toml under [classes]",
             ))
         }
+        "ReduceLogSumExp" => Some(Refusal::new(
+            "it is computed without taking off the largest value first, so it overflows",
+            "Leave the probabilities out of the graph, or write it as max + log(sum(exp(x - max)))",
+        )),
         "BitShift" => shift(node, scope),
         "QuantizeLinear" | "DequantizeLinear" => quantised_type(node),
         "Attention" => attention(node),
