@@ -22,6 +22,10 @@ use crate::serving;
 /// When a refused client should try again: predictions take milliseconds, so a second is a new situation.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// Smaller pieces of an answer leave without their place: they fit a socket's buffer, and a client that has read its
+/// answer finds the place free.
+const SMALL: usize = 64 << 10;
+
 /// One of the places. It is given back when the last clone is dropped, so whatever keeps memory or a processor busy for
 /// a request holds one, also when the request itself has been cancelled.
 #[derive(Clone, Debug)]
@@ -73,7 +77,10 @@ impl HttpBody for Leaving {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         // The connection takes the bytes long before it gets rid of them, so they hold the place, too.
-        let held = |bytes| Bytes::from_owner(Held { bytes, _place: self.place.clone() });
+        let held = |bytes: Bytes| match bytes.len() {
+            ..SMALL => bytes,
+            _ => Bytes::from_owner(Held { bytes, _place: self.place.clone() }),
+        };
         Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(held))))
     }
 
