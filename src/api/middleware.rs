@@ -3,6 +3,7 @@
 mod body;
 mod cors;
 mod deadline;
+mod last_byte;
 mod observe;
 mod request_id;
 

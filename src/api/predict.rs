@@ -139,7 +139,8 @@ async fn answer(
     answer_type.must_suit(&model, decoded.outputs.as_deref())?;
 
     let request = serving::Request {
-        model: selector,
+        // Exactly the version the body was read for: a newer one may have become ready meanwhile.
+        model: model.id.selector(),
         payload: decoded.payload,
         outputs: decoded.outputs,
         deadline: context.deadline,

@@ -92,6 +92,13 @@ pub struct ModelId {
     pub digest: Digest,
 }
 
+impl ModelId {
+    /// Selects just this version.
+    pub fn selector(&self) -> Selector {
+        Selector { name: Some(self.name.to_string()), version: Some(self.version.to_string()) }
+    }
+}
+
 impl fmt::Display for ModelId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.name, self.version)

@@ -42,8 +42,7 @@ impl Serving {
 
     /// Books a request that could not be read as an invalid one of the model it was meant for.
     pub fn refused(&self, model: &Description, took: Duration) {
-        let selector = Selector::new(Some(model.id.name.as_str()), Some(&model.id.version.to_string()));
-        if let Ok(servable) = self.registry.snapshot().find(&selector) {
+        if let Ok(servable) = self.registry.snapshot().find(&model.id.selector()) {
             servable.counters.fail.add(took);
             servable.metrics.request_finished(Outcome::Invalid, took);
         }

@@ -80,6 +80,10 @@ fn packed_bodies_are_unpacked() {
     }
     server.send("POST", INDEX, &[("content-encoding", "gzip")], b"not packed").error(400);
     server.send("POST", INDEX, &[("content-encoding", "gzip")], &GZIP[..20]).error(400);
+    // Nothing that was sent is dropped without a word.
+    for more in [GZIP, b"garbage", b"\0"] {
+        server.send("POST", INDEX, &[("content-encoding", "gzip")], &[GZIP, more].concat()).error(400);
+    }
 }
 
 #[test]

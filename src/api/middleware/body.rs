@@ -12,6 +12,7 @@ use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use tokio::time::{Duration, timeout, timeout_at};
 
+use super::last_byte::LastByteApart;
 use super::{Context, problem};
 
 /// A client that is still sending when it is refused would not read why; so much is taken from it and thrown away.
@@ -35,6 +36,8 @@ pub(super) async fn known_encoding(mut request: Request, next: Next) -> Response
     };
     if let Some(encoding) = encoding {
         request.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        let request =
+            if encoding == "gzip" { request.map(|body| Body::new(LastByteApart::new(body))) } else { request };
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();

@@ -63,7 +63,8 @@ async fn infer(
     let Message { id, inputs, outputs, parameters } = message;
     let deadline = parameters.timeout.and_then(|timeout| context.start.checked_add(timeout));
     let request = Request {
-        model: selector,
+        // Exactly the version the message was read for: a newer one may have become ready meanwhile.
+        model: model.id.selector(),
         payload: Payload::Named(inputs),
         outputs: (!outputs.is_empty()).then(|| outputs.iter().map(|output| output.name.clone()).collect()),
         deadline: deadline.map_or(context.deadline, |deadline| deadline.min(context.deadline)),
