@@ -67,6 +67,10 @@ pub(crate) enum Refusal {
     Internal,
 }
 
+/// A response extension: the code of the problem it tells, for the log line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Code(pub &'static str);
+
 /// Answers a request that the waist, or the decoder before it, turned down.
 pub(crate) fn respond(dialect: Dialect, error: &Error) -> Response {
     of_error(dialect, error).render(dialect, None)
@@ -289,6 +293,7 @@ impl Facts {
         if let Some(seconds) = self.retry_after_seconds() {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
+        response.extensions_mut().insert(Code(self.code));
         response
     }
 }

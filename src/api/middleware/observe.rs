@@ -41,6 +41,7 @@ pub(super) async fn observe(State(app): State<Arc<App>>, mut request: Request, n
         bytes_in: announced(&request),
         bytes_out: 0,
         model: None,
+        code: None,
         _in_flight: app.serving.metrics().http_request_started(),
         app: Arc::clone(&app),
     };
@@ -62,6 +63,7 @@ pub(super) async fn observe(State(app): State<Arc<App>>, mut request: Request, n
     if let Some(Received(bytes)) = response.extensions().get::<Received>() {
         exchange.bytes_in = exchange.bytes_in.max(*bytes);
     }
+    exchange.code = response.extensions().get::<problem::Code>().map(|problem::Code(code)| *code);
     exchange.model = response.extensions_mut().remove::<Served>().map(|Served(id)| id);
     response.map(|body| Body::new(Counted { body, exchange }))
 }
@@ -98,6 +100,8 @@ struct Exchange {
     bytes_in: u64,
     bytes_out: u64,
     model: Option<ModelId>,
+    /// What was wrong, if something was.
+    code: Option<&'static str>,
     _in_flight: InFlight,
     app: Arc<App>,
 }
@@ -120,6 +124,7 @@ impl Drop for Exchange {
                     request_id = self.request_id.to_str().unwrap_or_default(),
                     model = self.model.as_ref().map(|id| id.name.as_str()),
                     version = self.model.as_ref().map(|id| id.version.0),
+                    code = self.code,
                     "request"
                 )
             };
