@@ -76,16 +76,8 @@ pub fn encode_raw(answer: &Response) -> Vec<u8> {
 }
 
 fn write_outputs(outputs: &[Output<'_>], out: &mut Vec<u8>) {
-    out.extend_from_slice(b",\"outputs\":{");
-    for (index, output) in outputs.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        write_string(output.name, out);
-        out.push(b':');
-        output.write_whole(output.tensor.shape(), 0, out);
-    }
-    out.push(b'}');
+    out.extend_from_slice(b",\"outputs\":");
+    write_by_name(outputs, |output, out| output.write_whole(output.tensor.shape(), 0, out), out);
 }
 
 /// A bare value for one output, an object by name for several.
@@ -93,6 +85,10 @@ fn write_row(outputs: &[Output<'_>], write: impl Fn(&Output<'_>, &mut Vec<u8>), 
     if let [output] = outputs {
         return write(output, out);
     }
+    write_by_name(outputs, write, out);
+}
+
+fn write_by_name(outputs: &[Output<'_>], write: impl Fn(&Output<'_>, &mut Vec<u8>), out: &mut Vec<u8>) {
     out.push(b'{');
     for (index, output) in outputs.iter().enumerate() {
         if index > 0 {
