@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
-use crate::model::{Dim, GraphSummary, Signature};
+use crate::model::{ClassLabels, Dim, GraphSummary, Signature};
 use crate::tensor::{Shape, Tensor};
 
 /// Loads models.
@@ -30,6 +30,11 @@ pub trait Session: Send + Sync + 'static {
     fn signature(&self) -> &Signature;
 
     fn graph(&self) -> &GraphSummary;
+
+    /// Labels of classes that the graph itself carries, and the outputs with a score for each.
+    fn classes(&self) -> Option<&ClassLabels> {
+        None
+    }
 
     /// Runs the model once. `inputs` are in the signature's order with its types and ranks; the outputs come in the
     /// signature's order and with its types. Blocking; no state survives from one call to the next.

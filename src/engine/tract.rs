@@ -10,8 +10,10 @@ mod files;
 mod interface;
 mod load;
 mod nan;
+mod ops;
 mod plans;
 mod proto;
+mod rewrite;
 mod session;
 mod windows;
 

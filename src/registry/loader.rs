@@ -113,6 +113,10 @@ impl Registry {
 
         let source = ModelSource { bytes: Bytes::from(bytes), directory: entry.file.parent().map(Into::into) };
         let session = self.engine.load(&source).map_err(|error| error.to_string())?;
+        let mut card = card;
+        if card.classes.is_none() {
+            card.classes = session.classes().cloned();
+        }
         let card = reconcile(card, session.signature()).map_err(|reason| format!("model.toml: {reason}"))?;
         let prepared = begun.elapsed();
         phase("prepare", prepared - read);

@@ -10,9 +10,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
 
+use super::ops::{self, Opsets};
 use super::proto;
 use crate::engine::{LoadError, OperatorUse, Support};
-pub use scope::Scope;
+pub use scope::{Scope, attribute};
 
 /// Why a node is refused and what its author can do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,11 +33,11 @@ pub type Known<'a> = &'a dyn Fn(&str) -> bool;
 
 /// The first reason why the model cannot be served, if there is one.
 pub fn check(model: &ModelProto, graph: &GraphProto, known: Known) -> Result<(), LoadError> {
-    let functions = Functions::of(model);
+    let rules = Rules::of(model, known);
     let mut found = Ok(());
     proto::walk(graph, &mut |graph| {
         if found.is_ok() {
-            found = check_graph(graph, &functions, known);
+            found = check_graph(graph, &rules);
         }
     });
     found?;
@@ -45,7 +46,7 @@ pub fn check(model: &ModelProto, graph: &GraphProto, known: Known) -> Result<(),
 
 /// Every operator type of the model and how it is run.
 pub fn operators(model: &ModelProto, graph: &GraphProto, known: Known) -> Vec<OperatorUse> {
-    let functions = Functions::of(model);
+    let rules = Rules::of(model, known);
     let mut uses: BTreeMap<(String, String), (usize, Option<String>)> = BTreeMap::new();
     proto::walk(graph, &mut |graph| {
         let scope = Scope::of(graph);
@@ -54,7 +55,7 @@ pub fn operators(model: &ModelProto, graph: &GraphProto, known: Known) -> Vec<Op
             let entry = uses.entry(key).or_default();
             entry.0 += 1;
             if entry.1.is_none() {
-                entry.1 = refusal(node, &scope, &functions, known).map(|refusal| refusal.reason);
+                entry.1 = rules.refusal(node, &scope).map(|refusal| refusal.reason);
             }
         }
     });
@@ -65,14 +66,14 @@ pub fn operators(model: &ModelProto, graph: &GraphProto, known: Known) -> Vec<Op
     listed.collect()
 }
 
-fn check_graph(graph: &GraphProto, functions: &Functions, known: Known) -> Result<(), LoadError> {
+fn check_graph(graph: &GraphProto, rules: &Rules) -> Result<(), LoadError> {
     if let Some(sparse) = graph.sparse_initializer.first() {
         let name = sparse.values.as_ref().map_or("", |values| values.name.as_str());
         return Err(LoadError::Interface(format!("weight {name:?} is stored as a sparse tensor; store it densely")));
     }
     let scope = Scope::of(graph);
     for node in &graph.node {
-        if let Some(Refusal { reason, hint }) = refusal(node, &scope, functions, known) {
+        if let Some(Refusal { reason, hint }) = rules.refusal(node, &scope) {
             let (node, operator) = (proto::node_name(node).to_owned(), node.op_type.clone());
             return Err(LoadError::Unsupported { node, operator, reason, hint });
         }
@@ -88,13 +89,30 @@ fn check_graph(graph: &GraphProto, functions: &Functions, known: Known) -> Resul
     Ok(())
 }
 
-fn refusal(node: &NodeProto, scope: &Scope, functions: &Functions, known: Known) -> Option<Refusal> {
-    functions
-        .refusal(node)
-        .or_else(|| operators::unknown(node, known))
-        .or_else(|| attributes::ignored(node))
-        .or_else(|| operators::wrong(node, scope))
-        .or_else(|| scope.foreign_element(node))
+/// What decides about the nodes of one model.
+struct Rules<'m> {
+    functions: Functions<'m>,
+    opsets: Opsets,
+    known: Known<'m>,
+}
+
+impl<'m> Rules<'m> {
+    fn of(model: &'m ModelProto, known: Known<'m>) -> Self {
+        Self { functions: Functions::of(model), opsets: ops::opsets(model), known }
+    }
+
+    fn refusal(&self, node: &NodeProto, scope: &Scope) -> Option<Refusal> {
+        let of_tract = || {
+            operators::unknown(node, self.known)
+                .or_else(|| attributes::ignored(node))
+                .or_else(|| operators::wrong(node, scope))
+        };
+        let own = ops::is_own(proto::domain(&node.domain), &node.op_type);
+        self.functions
+            .refusal(node)
+            .or_else(|| if own { ops::refusal(node, &self.opsets) } else { of_tract() })
+            .or_else(|| scope.foreign_element(node))
+    }
 }
 
 /// Operators that the file defines itself, by domain and name. tract does not expand them.

@@ -9,20 +9,22 @@ use super::blame::Blame;
 use super::files::ReadRange;
 use super::plans::Plans;
 use super::proto::{self, Declared};
-use super::session::TractSession;
-use super::{Config, checks, dims, interface, nan};
+use super::session::{About, TractSession};
+use super::{Config, checks, dims, interface, nan, ops, rewrite};
 use crate::engine::{Inspection, LoadError, ModelSource, guard};
 use crate::tensor::Shape;
 
 pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadError> {
     let mut model = proto::decode(&source.bytes)?;
     let summary = proto::summary(&model);
+    let notes = rewrite::rewrite(&mut model)?;
     let onnx = framework();
     checks::check(&model, graph(&model)?, &|operator| onnx.op_register.0.contains_key(operator))?;
     dims::clean(model.graph.as_mut().ok_or_else(no_graph)?);
     let declared = Declared::of(graph(&model)?)?;
     let blame = Blame::of(graph(&model)?);
     let nan_stopper = nan::stopper(graph(&model)?);
+    ops::qualify(model.graph.as_mut().ok_or_else(no_graph)?);
     let parsed = parse(&onnx, &model, source, &blame)?;
     // The message holds a second copy of every weight.
     drop(model);
@@ -30,7 +32,8 @@ pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadE
     let plans = Plans::new(parsed.clone(), datatypes, blame, config.max_plans);
     let (sample, prepared) = prepare(&plans, &declared)?;
     let signature = interface::signature(declared, &parsed, &prepared, &sample)?;
-    Ok(TractSession::new(signature, summary, plans, sample, nan_stopper, source.bytes.len()))
+    let about = About { signature, summary, classes: notes.classes };
+    Ok(TractSession::new(about, plans, sample, nan_stopper, source.bytes.len()))
 }
 
 pub fn inspect(source: &ModelSource) -> Result<Inspection, LoadError> {
@@ -38,6 +41,7 @@ pub fn inspect(source: &ModelSource) -> Result<Inspection, LoadError> {
     let onnx = framework();
     let operators = checks::operators(&model, graph(&model)?, &|operator| onnx.op_register.0.contains_key(operator));
     let summary = proto::summary(&model);
+    rewrite::rewrite(&mut model)?;
     dims::clean(model.graph.as_mut().ok_or_else(no_graph)?);
     let signature = Declared::of(graph(&model)?).map(Declared::signature);
     Ok(Inspection { graph: summary, signature, operators })
@@ -56,6 +60,7 @@ fn no_graph() -> LoadError {
 fn framework() -> Onnx {
     let mut onnx = tract_onnx::onnx().with_ignore_value_info(true);
     onnx.provider = Arc::new(ReadRange);
+    ops::register(&mut onnx);
     onnx
 }
 

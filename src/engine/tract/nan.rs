@@ -3,9 +3,9 @@
 //! that holds one is refused unless every operator of the graph is known to let it spread.
 
 use half::f16;
-use tract_onnx::pb::GraphProto;
+use tract_onnx::pb::{GraphProto, NodeProto};
 
-use super::proto;
+use super::{ops, proto};
 use crate::tensor::{DataType, Tensor};
 
 /// Operators that move values or do arithmetic of which one NaN makes another.
@@ -53,7 +53,9 @@ const SPREADS: &[&str] = &[
 pub fn stopper(graph: &GraphProto) -> Option<String> {
     let mut found = None;
     proto::walk(graph, &mut |graph| {
-        let stops = |node: &&tract_onnx::pb::NodeProto| !SPREADS.contains(&&*node.op_type);
+        // Operators of our own treat it as the standard has it.
+        let own = |node: &NodeProto| ops::is_own(proto::domain(&node.domain), &node.op_type);
+        let stops = |node: &&NodeProto| !SPREADS.contains(&&*node.op_type) && !own(node);
         if let Some(node) = graph.node.iter().find(stops) {
             found.get_or_insert_with(|| format!("node {:?} ({})", proto::node_name(node), node.op_type));
         }

@@ -9,12 +9,11 @@ use super::convert;
 use super::nan;
 use super::plans::Plans;
 use crate::engine::{RunError, Session, guard};
-use crate::model::{Dim, GraphSummary, Port, Signature};
+use crate::model::{ClassLabels, Dim, GraphSummary, Port, Signature};
 use crate::tensor::{Shape, Tensor};
 
 pub struct TractSession {
-    signature: Signature,
-    summary: GraphSummary,
+    about: About,
     plans: Plans,
     sample: Vec<Shape>,
     /// The node that may turn NaN into a number, if there is one.
@@ -24,23 +23,23 @@ pub struct TractSession {
     stored_bytes: u64,
 }
 
+/// What can be told about a model without running it.
+pub struct About {
+    pub signature: Signature,
+    pub summary: GraphSummary,
+    pub classes: Option<ClassLabels>,
+}
+
 impl TractSession {
-    pub fn new(
-        signature: Signature,
-        summary: GraphSummary,
-        plans: Plans,
-        sample: Vec<Shape>,
-        nan_stopper: Option<String>,
-        file_bytes: usize,
-    ) -> Self {
-        let stored_bytes = summary.weight_bytes.max(file_bytes as u64);
-        Self { signature, summary, plans, sample, nan_stopper, stored_bytes }
+    pub fn new(about: About, plans: Plans, sample: Vec<Shape>, nan_stopper: Option<String>, file_bytes: usize) -> Self {
+        let stored_bytes = about.summary.weight_bytes.max(file_bytes as u64);
+        Self { about, plans, sample, nan_stopper, stored_bytes }
     }
 
     fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
-        check(&self.signature.inputs, inputs)?;
+        check(&self.about.signature.inputs, inputs)?;
         if let Some(node) = &self.nan_stopper
-            && let Some((port, _)) = self.signature.inputs.iter().zip(inputs).find(|(_, input)| nan::is_in(input))
+            && let Some((port, _)) = self.about.signature.inputs.iter().zip(inputs).find(|(_, input)| nan::is_in(input))
         {
             let name = &port.name;
             return Err(format!(
@@ -49,23 +48,27 @@ impl TractSession {
         }
         let values = inputs.iter().map(convert::to_tract).collect::<Result<TVec<_>, _>>()?;
         let answers = self.plans.run(&shapes(inputs), values)?;
-        if answers.len() != self.signature.outputs.len() {
-            return Err(format!("{} outputs came out, not {}", answers.len(), self.signature.outputs.len()));
+        if answers.len() != self.about.signature.outputs.len() {
+            return Err(format!("{} outputs came out, not {}", answers.len(), self.about.signature.outputs.len()));
         }
         let named = |(port, answer): (&Port, _)| {
             convert::from_tract(answer, port.datatype).map_err(|reason| format!("output {:?}: {reason}", port.name))
         };
-        self.signature.outputs.iter().zip(answers).map(named).collect()
+        self.about.signature.outputs.iter().zip(answers).map(named).collect()
     }
 }
 
 impl Session for TractSession {
     fn signature(&self) -> &Signature {
-        &self.signature
+        &self.about.signature
     }
 
     fn graph(&self) -> &GraphSummary {
-        &self.summary
+        &self.about.summary
+    }
+
+    fn classes(&self) -> Option<&ClassLabels> {
+        self.about.classes.as_ref()
     }
 
     fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, RunError> {
