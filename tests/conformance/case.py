@@ -51,3 +51,30 @@ def write(folder, name, model, questions, rtol=1e-5, atol=1e-6, answers=None, ex
     graph = onnx.GraphProto(name=name, initializer=tensors, doc_string=f"rtol={rtol:g} atol={atol:g}")
     (folder / f"{name}.onnx").write_bytes(data)
     (folder / f"{name}.pb").write_bytes(graph.SerializeToString(deterministic=True))
+
+
+def operator(folder, name, op, inputs, attributes=None, outputs=1, domain="", opsets=None, stored=(), free=(), **more):
+    """A case of one node. `inputs` is {name: array}, an empty name standing for an input left out; those in `stored`
+    become initialisers; those in `free` get a free first axis. `opsets` is {domain: version}; `outputs` is a count, or
+    names of which empty ones are left out."""
+    names = outputs if isinstance(outputs, (list, tuple)) else [f"y{at}" for at in range(outputs)]
+    node = helper.make_node(op, list(inputs), names, name=op.lower(), domain=domain, **(attributes or {}))
+    opsets = {"": 20, "ai.onnx.ml": 3, "com.microsoft": 1} | (opsets or {})
+    given = {key: np.asarray(value) for key, value in inputs.items() if key}
+    kind = lambda value: TensorProto.STRING if value.dtype.kind in "OSU" else helper.np_dtype_to_tensor_dtype(value.dtype)
+    shape = lambda key, value: ["N", *value.shape[1:]] if key in free else list(value.shape)
+    ports = [helper.make_tensor_value_info(k, kind(v), shape(k, v)) for k, v in given.items() if k not in stored]
+    weights = [tensor(key, given[key]) for key in stored]
+    ids = [helper.make_opsetid(key, value) for key, value in opsets.items()]
+    # ONNX Runtime infers the types of the outputs; tract and readers want them declared.
+    bare = [onnx.ValueInfoProto(name=name) for name in names if name]
+    model = helper.make_model(helper.make_graph([node], name, ports, bare, weights), opset_imports=ids, ir_version=10)
+    question = {key: value for key, value in given.items() if key not in stored}
+    answer = more.pop("answers", None)
+    answer = answer[0] if answer else run(model.SerializeToString(), question)
+    declared = [
+        helper.make_tensor_value_info(key, kind(np.asarray(value)), [None] * np.ndim(value)) for key, value in answer.items()
+    ]
+    del model.graph.output[:]
+    model.graph.output.extend(declared)
+    write(folder, name, model, [question], answers=[answer], **more)

@@ -4,9 +4,15 @@
 //! tract looks operators up by their name alone. [`qualify`] therefore gives every node of ours the name
 //! `domain.Operator`, which no operator of tract's can have, before tract reads the graph.
 
+mod attention;
 mod kernel;
+mod microsoft;
 mod ml;
 mod node;
+mod recurrent;
+mod standard;
+mod text;
+mod trees;
 mod values;
 
 use tract_onnx::model::{Onnx, ParsingContext};
@@ -31,7 +37,15 @@ struct Entry {
 }
 
 /// Every operator of ours, by domain and name.
-const TABLE: &[&[Entry]] = &[ml::OPERATORS];
+const TABLE: &[&[Entry]] = &[
+    attention::OPERATORS,
+    microsoft::OPERATORS,
+    ml::OPERATORS,
+    recurrent::OPERATORS,
+    standard::OPERATORS,
+    text::OPERATORS,
+    trees::OPERATORS,
+];
 
 fn entry(domain: &str, name: &str) -> Option<&'static Entry> {
     TABLE.iter().copied().flatten().find(|entry| entry.domain == domain && entry.name == name)

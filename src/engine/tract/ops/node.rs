@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::{AttributeProto, NodeProto};
-use tract_onnx::prelude::{Symbol, SymbolScope, TDim, Tensor};
+use tract_onnx::prelude::{Symbol, SymbolScope, Tensor};
 
 use super::super::checks::Refusal;
 use super::super::files::ReadRange;
@@ -138,9 +138,4 @@ impl<'n> Node<'n> {
 /// A refusal of a node that no exporter writes.
 pub fn malformed(reason: impl Into<String>) -> Refusal {
     Refusal::new(reason, "The file does not follow the ONNX standard here; export the model again")
-}
-
-/// A size of a value as a term.
-pub fn size(count: usize) -> TDim {
-    TDim::from(count)
 }

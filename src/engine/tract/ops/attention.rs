@@ -1,0 +1,5 @@
+//! `Attention` with all its masks, and what goes with it.
+
+use super::Entry;
+
+pub const OPERATORS: &[Entry] = &[];

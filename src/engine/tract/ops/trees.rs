@@ -1,0 +1,5 @@
+//! The tree ensembles of `ai.onnx.ml`: forests and gradient boosting.
+
+use super::Entry;
+
+pub const OPERATORS: &[Entry] = &[];
