@@ -26,8 +26,11 @@ const MICROSOFT: &[&str] = &[
     "SkipSimplifiedLayerNormalization",
 ];
 
-/// Operators of `ai.onnx.ml` that tract implements.
-const ML: &[&str] = &[
+/// Operators of `ai.onnx.ml` that are left to tract.
+const ML: &[&str] = &["TreeEnsembleClassifier"];
+
+/// Operators of `ai.onnx.ml` that tract knows by name and that are none of the standard.
+const ML_NAMES: &[&str] = &[
     "ArrayFeatureExtractor",
     "CategoryMapper",
     "LinearClassifier",
@@ -40,7 +43,7 @@ const ML: &[&str] = &[
 pub fn unknown(node: &NodeProto, known: Known) -> Option<Refusal> {
     let operator = &*node.op_type;
     let there = match proto::domain(&node.domain) {
-        "ai.onnx" => known(operator) && !ML.contains(&operator),
+        "ai.onnx" => known(operator) && !ML_NAMES.contains(&operator),
         "ai.onnx.ml" => ML.contains(&operator) && known(operator),
         "com.microsoft" => MICROSOFT.contains(&operator) && known(operator),
         other => {
@@ -57,10 +60,10 @@ fn hint(node: &NodeProto) -> &'static str {
         (_, "ZipMap") => {
             "Export the classifier with plain outputs: convert_sklearn(model, ..., options={\"zipmap\": False})"
         }
-        (_, "Scaler" | "Imputer" | "OneHotEncoder" | "LabelEncoder" | "Binarizer" | "FeatureVectorizer") => {
-            "Do this preprocessing before the request and export the estimator alone"
+        (_, "DictVectorizer" | "CastMap") => {
+            "Its input is a map, which is no tensor: turn it into a vector before the request and export the rest"
         }
-        (_, "TreeEnsembleRegressor" | "TreeEnsemble" | "SVMClassifier" | "SVMRegressor") => {
+        (_, "TreeEnsembleRegressor" | "TreeEnsemble") => {
             "Export another kind of estimator, such as a linear model or a neural network"
         }
         (
@@ -84,16 +87,6 @@ pub fn wrong(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
         }
         "RNN" | "LSTM" | "GRU" => recurrent(node),
         "TreeEnsembleClassifier" => two_classes_one_score(node),
-        "LinearClassifier" if attribute(node, "classlabels_strings").is_some_and(|a| !a.strings.is_empty()) => {
-            Some(Refusal::new(
-                "the engine does not answer with words as class labels",
-                "Fit the classifier on numbered classes; the labels can stand in model.toml under [classes]",
-            ))
-        }
-        "ReduceLogSumExp" => Some(Refusal::new(
-            "it is computed without taking off the largest value first, so it overflows",
-            "Leave the probabilities out of the graph, or write it as max + log(sum(exp(x - max)))",
-        )),
         "BitShift" => shift(node, scope),
         "QuantizeLinear" | "DequantizeLinear" => quantised_type(node),
         "Attention" => attention(node),
