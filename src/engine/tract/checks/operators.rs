@@ -27,14 +27,7 @@ const MICROSOFT: &[&str] = &[
 ];
 
 /// Operators of `ai.onnx.ml` that tract implements.
-const ML: &[&str] = &[
-    "ArrayFeatureExtractor",
-    "CategoryMapper",
-    "LinearClassifier",
-    "LinearRegressor",
-    "Normalizer",
-    "TreeEnsembleClassifier",
-];
+const ML: &[&str] = &["ArrayFeatureExtractor", "CategoryMapper", "LinearClassifier", "LinearRegressor", "Normalizer"];
 
 /// Refuses what tract has no implementation of, and what it would take for something else of the same name.
 pub fn unknown(node: &NodeProto, known: Known) -> Option<Refusal> {
@@ -60,9 +53,6 @@ fn hint(node: &NodeProto) -> &'static str {
         (_, "Scaler" | "Imputer" | "OneHotEncoder" | "LabelEncoder" | "Binarizer" | "FeatureVectorizer") => {
             "Do this preprocessing before the request and export the estimator alone"
         }
-        (_, "TreeEnsembleRegressor" | "TreeEnsemble" | "SVMClassifier" | "SVMRegressor") => {
-            "Export another kind of estimator, such as a linear model or a neural network"
-        }
         (
             _,
             "TfIdfVectorizer" | "StringNormalizer" | "StringSplit" | "StringConcat" | "RegexFullMatch" | "Tokenizer",
@@ -83,7 +73,6 @@ pub fn wrong(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
             between_quantisers(node, scope)
         }
         "RNN" | "LSTM" | "GRU" => recurrent(node),
-        "TreeEnsembleClassifier" => two_classes_one_score(node),
         "LinearClassifier" if attribute(node, "classlabels_strings").is_some_and(|a| !a.strings.is_empty()) => {
             Some(Refusal::new(
                 "the engine does not answer with words as class labels",
@@ -173,20 +162,6 @@ fn recurrent(node: &NodeProto) -> Option<Refusal> {
         ));
     }
     None
-}
-
-/// With two classes and one score per row, tract compares the score with a zero that is not there.
-fn two_classes_one_score(node: &NodeProto) -> Option<Refusal> {
-    let count = |name: &str| attribute(node, name).map_or(0, |a| a.ints.len().max(a.strings.len()));
-    let classes = count("classlabels_int64s").max(count("classlabels_strings"));
-    let scored = attribute(node, "class_ids").map(|a| a.ints.as_slice()).unwrap_or_default();
-    let one_score = scored.windows(2).all(|pair| pair[0] == pair[1]);
-    (classes <= 2 && one_score).then(|| {
-        Refusal::new(
-            "with two classes and a single score per row its labels are wrong",
-            "Export it with one score per class, or serve a regression of the score",
-        )
-    })
 }
 
 fn shift(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
