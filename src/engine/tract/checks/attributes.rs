@@ -34,9 +34,6 @@ const IGNORED: &[(&[&str], &str, Neutral)] = &[
     (&["Scan"], "directions", Absent),
     (&["SpaceToDepth"], "mode", Text("DCR")),
     (&["Swish"], "alpha", Float(1.0)),
-    (&["TreeEnsembleClassifier"], "base_values_as_tensor", Absent),
-    (&["TreeEnsembleClassifier"], "class_weights_as_tensor", Absent),
-    (&["TreeEnsembleClassifier"], "nodes_values_as_tensor", Absent),
 ];
 
 /// Refuses a node with an attribute that would be ignored.

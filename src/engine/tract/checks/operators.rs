@@ -26,9 +26,6 @@ const MICROSOFT: &[&str] = &[
     "SkipSimplifiedLayerNormalization",
 ];
 
-/// Operators of `ai.onnx.ml` that are left to tract.
-const ML: &[&str] = &["TreeEnsembleClassifier"];
-
 /// Operators of `ai.onnx.ml` that tract knows by name and that are none of the standard.
 const ML_NAMES: &[&str] = &[
     "ArrayFeatureExtractor",
@@ -44,7 +41,8 @@ pub fn unknown(node: &NodeProto, known: Known) -> Option<Refusal> {
     let operator = &*node.op_type;
     let there = match proto::domain(&node.domain) {
         "ai.onnx" => known(operator) && !ML_NAMES.contains(&operator),
-        "ai.onnx.ml" => ML.contains(&operator) && known(operator),
+        // Whatever there is of it is ours.
+        "ai.onnx.ml" => false,
         "com.microsoft" => MICROSOFT.contains(&operator) && known(operator),
         other => {
             let reason = format!("it belongs to the domain {other:?}, whose operators the engine does not know");
@@ -62,9 +60,6 @@ fn hint(node: &NodeProto) -> &'static str {
         }
         (_, "DictVectorizer" | "CastMap") => {
             "Its input is a map, which is no tensor: turn it into a vector before the request and export the rest"
-        }
-        (_, "TreeEnsembleRegressor" | "TreeEnsemble") => {
-            "Export another kind of estimator, such as a linear model or a neural network"
         }
         (
             _,
@@ -86,7 +81,6 @@ pub fn wrong(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
             between_quantisers(node, scope)
         }
         "RNN" | "LSTM" | "GRU" => recurrent(node),
-        "TreeEnsembleClassifier" => two_classes_one_score(node),
         "BitShift" => shift(node, scope),
         "QuantizeLinear" | "DequantizeLinear" => quantised_type(node),
         "Attention" => attention(node),
@@ -166,20 +160,6 @@ fn recurrent(node: &NodeProto) -> Option<Refusal> {
         ));
     }
     None
-}
-
-/// With two classes and one score per row, tract compares the score with a zero that is not there.
-fn two_classes_one_score(node: &NodeProto) -> Option<Refusal> {
-    let count = |name: &str| attribute(node, name).map_or(0, |a| a.ints.len().max(a.strings.len()));
-    let classes = count("classlabels_int64s").max(count("classlabels_strings"));
-    let scored = attribute(node, "class_ids").map(|a| a.ints.as_slice()).unwrap_or_default();
-    let one_score = scored.windows(2).all(|pair| pair[0] == pair[1]);
-    (classes <= 2 && one_score).then(|| {
-        Refusal::new(
-            "with two classes and a single score per row its labels are wrong",
-            "Export it with one score per class, or serve a regression of the score",
-        )
-    })
 }
 
 fn shift(node: &NodeProto, scope: &Scope) -> Option<Refusal> {

@@ -118,18 +118,6 @@ fn softmax_between_quantisers_is_refused_and_elsewhere_not() {
 }
 
 #[test]
-fn trees_with_two_classes_need_two_scores() {
-    let trees = |classes: &[i64], ids: &[i64]| {
-        let trees = node("ai.onnx.ml", "TreeEnsembleClassifier", &["x"], &["y"]);
-        verdict(vec![ints(ints(trees, "classlabels_int64s", classes), "class_ids", ids)])
-    };
-    assert!(trees(&[0, 1], &[0, 0, 0]).is_err());
-    assert!(trees(&[0, 1], &[1, 1]).is_err());
-    assert_eq!(trees(&[0, 1], &[0, 1, 0, 1]), Ok(()));
-    assert_eq!(trees(&[0, 1, 2], &[0, 1, 2]), Ok(()));
-}
-
-#[test]
 fn shifts_must_be_constant_and_in_range() {
     let shifted = |by: Option<TensorProto>| {
         let mut graph = graph(vec![node("", "BitShift", &["x", "w"], &["y"])]);

@@ -77,9 +77,9 @@ pub fn logistic(x: f32) -> f32 {
 /// The inverse of the normal distribution, by Winitzki's formula for the inverse of the error function with the constant
 /// `a = 0.147`. Near one half it is a difference of almost equal numbers, so the order of the steps matters.
 fn probit(x: f32) -> f32 {
-    /// `2 / (pi * a)`, with as many digits of pi as ONNX Runtime takes.
-    const HALF_SUM: f32 = 4.330_750_5;
     const A: f32 = 0.147;
+    /// As ONNX Runtime rounds it.
+    const HALF_SUM: f32 = 2.0 / (std::f32::consts::PI * A);
     let y = 2.0 * x - 1.0;
     let log = ((1.0 - y) * (1.0 + y)).ln();
     let v = HALF_SUM + 0.5 * log;
