@@ -60,7 +60,8 @@ pub fn operators(model: &ModelProto, graph: &GraphProto, known: Known) -> Vec<Op
         }
     });
     let listed = uses.into_iter().map(|((domain, operator), (count, refused))| {
-        let support = refused.map_or(Support::Engine, Support::Refused);
+        let here = if ops::is_own(&domain, &operator) { Support::Own } else { Support::Engine };
+        let support = refused.map_or(here, Support::Refused);
         OperatorUse { domain, operator, count, support }
     });
     listed.collect()

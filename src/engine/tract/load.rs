@@ -11,7 +11,7 @@ use super::plans::Plans;
 use super::proto::{self, Declared};
 use super::session::{About, TractSession};
 use super::{Config, checks, dims, interface, nan, ops, rewrite};
-use crate::engine::{Inspection, LoadError, ModelSource, guard};
+use crate::engine::{Inspection, LoadError, ModelSource, Support, guard};
 use crate::tensor::Shape;
 
 pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadError> {
@@ -39,9 +39,17 @@ pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadE
 pub fn inspect(source: &ModelSource) -> Result<Inspection, LoadError> {
     let mut model = proto::decode(&source.bytes)?;
     let onnx = framework();
-    let operators = checks::operators(&model, graph(&model)?, &|operator| onnx.op_register.0.contains_key(operator));
+    let known = |operator: &str| onnx.op_register.0.contains_key(operator);
+    let mut operators = checks::operators(&model, graph(&model)?, &known);
     let summary = proto::summary(&model);
-    rewrite::rewrite(&mut model)?;
+    // What the rewrites object to is told by loading; here the file is described as far as it goes.
+    if rewrite::rewrite(&mut model).is_ok() {
+        let left = checks::operators(&model, graph(&model)?, &known);
+        for used in &mut operators {
+            let same = left.iter().find(|other| (&other.domain, &other.operator) == (&used.domain, &used.operator));
+            used.support = same.map_or(Support::Rewritten, |same| same.support.clone());
+        }
+    }
     dims::clean(model.graph.as_mut().ok_or_else(no_graph)?);
     let signature = Declared::of(graph(&model)?).map(Declared::signature);
     Ok(Inspection { graph: summary, signature, operators })
