@@ -238,6 +238,9 @@ def casts():
         to = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
         op(f"cast_string_to_{name}", "Cast", {"x": words(*text)}, {"to": to}, free=["x"])
     op("cast_stored_to_string", "Cast", {"x": ints(1, 2)}, {"to": TensorProto.STRING}, stored=["x"])
+    like = {"x": words("1.5", " 7x", "nan"), "t": np.zeros(1, np.float32)}
+    op("castlike_string_to_float", "CastLike", like, stored=["t"], free=["x"])
+    op("castlike_double_to_string", "CastLike", {"x": np.array([1 / 3, 2e20]), "t": words("")}, stored=["t"], free=["x"])
     op("cast_string_to_string", "Cast", {"x": words("a", "")}, {"to": TensorProto.STRING}, free=["x"])
 
 

@@ -34,6 +34,7 @@ pub const OPERATORS: &[Entry] = &[
     standard("Unique", unique::build),
     Entry { domain: "com.microsoft", name: "Tokenizer", build: tokenizer::build },
     Entry { domain: STRINGS, name: "Cast", build: cast::build },
+    Entry { domain: STRINGS, name: "CastLike", build: cast::like },
     Entry { domain: STRINGS, name: "Tile", build: tile::build },
 ];
 

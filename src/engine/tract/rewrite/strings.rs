@@ -12,7 +12,7 @@ use super::super::ops::STRINGS;
 use super::super::proto;
 
 /// Operators of `ai.onnx` that have a namesake for strings.
-const NAMESAKES: &[&str] = &["Cast", "Tile"];
+const NAMESAKES: &[&str] = &["Cast", "CastLike", "Tile"];
 
 /// Marks the nodes of a graph and of the graphs inside it.
 pub fn mark(graph: &mut GraphProto) {
@@ -61,6 +61,7 @@ fn made(node: &mut NodeProto, strings: &HashSet<String>) -> Vec<String> {
             let is_string = stored.is_some_and(|tensor| tensor.data_type == DataType::String as i32);
             outputs(usize::from(is_string || labelled(&["value_string", "value_strings"])))
         }
+        ("ai.onnx", "CastLike") => outputs(usize::from(takes(1))),
         // What comes out are numbers, whatever goes in.
         ("ai.onnx", "Equal" | "RegexFullMatch" | "Shape" | "Size" | "NonZero" | "TfIdfVectorizer") => Vec::new(),
         ("ai.onnx", "Unique" | "StringSplit") => outputs(usize::from(takes(0))),

@@ -1,4 +1,4 @@
-//! `Cast` from strings and to strings, letter for letter as ONNX Runtime reads and writes numbers: as the C library does,
+//! `Cast` and `CastLike` from strings and to strings, letter for letter as ONNX Runtime reads and writes numbers: as the C library does,
 //! with eight digits, and reading as far as a number goes.
 
 use tract_onnx::pb::tensor_proto::DataType as OnnxType;
@@ -12,61 +12,78 @@ use crate::engine::tract::{convert, proto};
 
 #[derive(Debug)]
 struct Cast {
-    to: DatumType,
+    /// Without one it is that of the second input.
+    to: Option<DatumType>,
 }
 
 pub fn build(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
-    // They speak of 8-bit floats only.
-    node.int("saturate")?;
-    node.text("round_mode")?;
+    about_small_floats(node)?;
     let to = node.int("to")?.and_then(|to| OnnxType::try_from(i32::try_from(to).ok()?).ok());
     let to =
         to.and_then(proto::datatype).ok_or_else(|| malformed("it casts to a type that the server does not have"))?;
-    Ok(Arc::new(Cast { to: convert::datum_type(to) }))
+    Ok(Arc::new(Cast { to: Some(convert::datum_type(to)) }))
+}
+
+pub fn like(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
+    about_small_floats(node)?;
+    Ok(Arc::new(Cast { to: None }))
+}
+
+/// Attributes that say how 8-bit floats are made, which are no elements of the server's.
+fn about_small_floats(node: &Node) -> Result<(), Refusal> {
+    node.int("saturate")?;
+    node.text("round_mode")?;
+    Ok(())
 }
 
 impl Kernel for Cast {
     fn facts(&self, inputs: &[Option<&TypedFact>]) -> TractResult<TVec<TypedFact>> {
-        Ok(tvec![TypedFact::dt_shape(self.to, required(inputs, 0)?.shape.iter())])
+        let to = match self.to {
+            Some(to) => to,
+            None => required(inputs, 1)?.datum_type,
+        };
+        Ok(tvec![TypedFact::dt_shape(to, required(inputs, 0)?.shape.iter())])
     }
 
     fn run(&self, inputs: &[Option<&Tensor>]) -> TractResult<TVec<Tensor>> {
         let input = required(inputs, 0)?;
-        match (input.datum_type(), self.to) {
+        let to = match self.to {
+            Some(to) => to,
+            None => required(inputs, 1)?.datum_type(),
+        };
+        match (input.datum_type(), to) {
             (DatumType::String, DatumType::String) => Ok(tvec![input.clone()]),
-            (DatumType::String, _) => self.read(input),
+            (DatumType::String, _) => read(input, to),
             (_, DatumType::String) => write(input),
-            _ => Ok(tvec![input.cast_to_dt(self.to)?.into_owned()]),
+            _ => Ok(tvec![input.cast_to_dt(to)?.into_owned()]),
         }
     }
 }
 
-impl Cast {
-    fn read(&self, input: &Tensor) -> TractResult<TVec<Tensor>> {
-        fn each<T: Datum>(input: &Tensor, of: impl Fn(&str) -> Option<T>) -> TractResult<TVec<Tensor>> {
-            let read = slice::<String>(input)?.iter().map(|text| {
-                of(text).ok_or_else(|| {
-                    let start: String = text.chars().take(40).collect();
-                    TractError::msg(format!("the string {start:?} is no number of the type it becomes"))
-                })
-            });
-            Ok(tvec![tensor(input.shape(), read.collect::<TractResult<Vec<T>>>()?)?])
-        }
-        match self.to {
-            DatumType::Bool => each::<bool>(input, |text| Some(unsigned(text)? != 0)),
-            DatumType::U8 => each::<u8>(input, |text| Some(unsigned(text)? as u8)),
-            DatumType::U16 => each::<u16>(input, |text| Some(unsigned(text)? as u16)),
-            DatumType::U32 => each::<u32>(input, |text| Some(unsigned(text)? as u32)),
-            DatumType::U64 => each::<u64>(input, unsigned),
-            DatumType::I8 => each::<i8>(input, |text| Some(signed(text)? as i8)),
-            DatumType::I16 => each::<i16>(input, |text| Some(signed(text)? as i16)),
-            DatumType::I32 => each::<i32>(input, |text| Some(signed(text)? as i32)),
-            DatumType::I64 => each::<i64>(input, signed),
-            DatumType::F16 => each::<f16>(input, |text| Some(f16::from_f32(float(text)? as f32))),
-            DatumType::F32 => each::<f32>(input, |text| Some(float(text)? as f32)),
-            DatumType::F64 => each::<f64>(input, float),
-            other => Err(TractError::msg(format!("no string becomes {other:?}"))),
-        }
+fn read(input: &Tensor, to: DatumType) -> TractResult<TVec<Tensor>> {
+    fn each<T: Datum>(input: &Tensor, of: impl Fn(&str) -> Option<T>) -> TractResult<TVec<Tensor>> {
+        let read = slice::<String>(input)?.iter().map(|text| {
+            of(text).ok_or_else(|| {
+                let start: String = text.chars().take(40).collect();
+                TractError::msg(format!("the string {start:?} is no number of the type it becomes"))
+            })
+        });
+        Ok(tvec![tensor(input.shape(), read.collect::<TractResult<Vec<T>>>()?)?])
+    }
+    match to {
+        DatumType::Bool => each::<bool>(input, |text| Some(unsigned(text)? != 0)),
+        DatumType::U8 => each::<u8>(input, |text| Some(unsigned(text)? as u8)),
+        DatumType::U16 => each::<u16>(input, |text| Some(unsigned(text)? as u16)),
+        DatumType::U32 => each::<u32>(input, |text| Some(unsigned(text)? as u32)),
+        DatumType::U64 => each::<u64>(input, unsigned),
+        DatumType::I8 => each::<i8>(input, |text| Some(signed(text)? as i8)),
+        DatumType::I16 => each::<i16>(input, |text| Some(signed(text)? as i16)),
+        DatumType::I32 => each::<i32>(input, |text| Some(signed(text)? as i32)),
+        DatumType::I64 => each::<i64>(input, signed),
+        DatumType::F16 => each::<f16>(input, |text| Some(f16::from_f32(float(text)? as f32))),
+        DatumType::F32 => each::<f32>(input, |text| Some(float(text)? as f32)),
+        DatumType::F64 => each::<f64>(input, float),
+        other => Err(TractError::msg(format!("no string becomes {other:?}"))),
     }
 }
 
