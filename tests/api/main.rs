@@ -9,4 +9,5 @@ mod health;
 mod middleware;
 mod mutations;
 mod predict;
+mod text;
 mod v2;

@@ -2,6 +2,7 @@
 //! tract cannot read into what it can without changing an answer. Each is a function over the message that is tested by
 //! itself; [`rewrite`] has their order.
 
+mod strings;
 mod zipmap;
 
 use tract_onnx::pb::ModelProto;
@@ -21,6 +22,7 @@ pub fn rewrite(model: &mut ModelProto) -> Result<Notes, LoadError> {
     let mut notes = Notes::default();
     if let Some(graph) = &mut model.graph {
         notes.classes = zipmap::drop(graph)?;
+        strings::mark(graph);
     }
     Ok(notes)
 }
