@@ -82,7 +82,6 @@ pub fn wrong(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
         "Softmax" | "LogSoftmax" | "RMSNormalization" | "SimplifiedLayerNormalization" => {
             between_quantisers(node, scope)
         }
-        "RNN" | "LSTM" | "GRU" => recurrent(node),
         "TreeEnsembleClassifier" => two_classes_one_score(node),
         "LinearClassifier" if attribute(node, "classlabels_strings").is_some_and(|a| !a.strings.is_empty()) => {
             Some(Refusal::new(
@@ -146,34 +145,6 @@ fn chain<'g>(
 
 /// Operators that sum over an axis: a chain ends there.
 const CONTRACTIONS: &[&str] = &["Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum"];
-
-fn recurrent(node: &NodeProto) -> Option<Refusal> {
-    let text = |name: &str| attribute(node, name).map(|a| String::from_utf8_lossy(&a.s).to_lowercase());
-    let direction = text("direction").unwrap_or_default();
-    if direction == "reverse" {
-        return Some(Refusal::new(
-            "the direction \"reverse\" alone is run forwards by the engine",
-            "Reverse the sequence before and after it, or use a bidirectional layer",
-        ));
-    }
-    if direction == "bidirectional" && attribute(node, "layout").is_some_and(|layout| layout.i == 1) {
-        return Some(Refusal::new("a bidirectional layer with layout 1 comes out in the wrong order", "Use layout 0"));
-    }
-    let defaults: &[&str] = match &*node.op_type {
-        "LSTM" => &["sigmoid", "tanh", "tanh"],
-        "GRU" => &["sigmoid", "tanh"],
-        _ => &["tanh"],
-    };
-    let chosen = attribute(node, "activations").map(|a| a.strings.as_slice()).unwrap_or_default();
-    let usual = |(at, name): (usize, &Vec<u8>)| defaults[at % defaults.len()].as_bytes().eq_ignore_ascii_case(name);
-    if !chosen.iter().enumerate().all(usual) {
-        return Some(Refusal::new(
-            "the engine runs it with the default activations only",
-            "Use sigmoid and tanh in their usual places",
-        ));
-    }
-    None
-}
 
 /// With two classes and one score per row, tract compares the score with a zero that is not there.
 fn two_classes_one_score(node: &NodeProto) -> Option<Refusal> {
