@@ -95,7 +95,6 @@ pub fn wrong(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
         )),
         "BitShift" => shift(node, scope),
         "QuantizeLinear" | "DequantizeLinear" => quantised_type(node),
-        "Attention" => attention(node),
         "Celu" if node.input.iter().any(|input| scope.may_be_f16(input)) => {
             Some(Refusal::new("in half precision its result is wrong", "Export the model in float32"))
         }
@@ -188,14 +187,6 @@ fn stored_integers(tensor: &TensorProto) -> Option<Vec<i64>> {
     let small = tensor.int32_data.iter().map(|&x| i64::from(x));
     let large = tensor.uint64_data.iter().map(|&x| i64::try_from(x).unwrap_or(i64::MAX));
     Some(small.chain(tensor.int64_data.iter().copied()).chain(large).collect())
-}
-
-fn attention(node: &NodeProto) -> Option<Refusal> {
-    let given = |at: usize| node.input.get(at).is_some_and(|input| !input.is_empty());
-    let causal = attribute(node, "is_causal").is_some_and(|causal| causal.i != 0);
-    (causal && (given(4) || given(5))).then(|| {
-        Refusal::new("with past keys its causal mask is wrong", "Export the model without a cache of past keys")
-    })
 }
 
 /// The wanted type is ignored: it follows from the zero point, or else it is unsigned bytes one way and floats the other.

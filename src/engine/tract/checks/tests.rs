@@ -150,16 +150,6 @@ fn shifts_must_be_constant_and_in_range() {
 }
 
 #[test]
-fn attention_to_the_past_must_not_be_causal() {
-    let attention = |inputs: &[&str], causal| {
-        verdict(vec![with(node("", "Attention", inputs, &["y"]), "is_causal", |a| a.i = causal)])
-    };
-    assert_eq!(attention(&["x", "x", "x"], 1), Ok(()));
-    assert_eq!(attention(&["x", "x", "x", "", "w", "r"], 0), Ok(()));
-    assert!(attention(&["x", "x", "x", "", "w", "r"], 1).is_err());
-}
-
-#[test]
 fn quantisers_say_their_type_by_the_zero_point() {
     let quantise = |inputs: &[&str], kind: OnnxType| {
         verdict(vec![with(node("", "QuantizeLinear", inputs, &["y"]), "output_dtype", |a| a.i = kind as i64)])
