@@ -80,10 +80,8 @@ pub fn wrong(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
         "Softmax" | "LogSoftmax" | "RMSNormalization" | "SimplifiedLayerNormalization" => {
             between_quantisers(node, scope)
         }
-        "RNN" | "LSTM" | "GRU" => recurrent(node),
         "BitShift" => shift(node, scope),
         "QuantizeLinear" | "DequantizeLinear" => quantised_type(node),
-        "Attention" => attention(node),
         "Celu" if node.input.iter().any(|input| scope.may_be_f16(input)) => {
             Some(Refusal::new("in half precision its result is wrong", "Export the model in float32"))
         }
@@ -134,34 +132,6 @@ fn chain<'g>(
 /// Operators that sum over an axis: a chain ends there.
 const CONTRACTIONS: &[&str] = &["Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum"];
 
-fn recurrent(node: &NodeProto) -> Option<Refusal> {
-    let text = |name: &str| attribute(node, name).map(|a| String::from_utf8_lossy(&a.s).to_lowercase());
-    let direction = text("direction").unwrap_or_default();
-    if direction == "reverse" {
-        return Some(Refusal::new(
-            "the direction \"reverse\" alone is run forwards by the engine",
-            "Reverse the sequence before and after it, or use a bidirectional layer",
-        ));
-    }
-    if direction == "bidirectional" && attribute(node, "layout").is_some_and(|layout| layout.i == 1) {
-        return Some(Refusal::new("a bidirectional layer with layout 1 comes out in the wrong order", "Use layout 0"));
-    }
-    let defaults: &[&str] = match &*node.op_type {
-        "LSTM" => &["sigmoid", "tanh", "tanh"],
-        "GRU" => &["sigmoid", "tanh"],
-        _ => &["tanh"],
-    };
-    let chosen = attribute(node, "activations").map(|a| a.strings.as_slice()).unwrap_or_default();
-    let usual = |(at, name): (usize, &Vec<u8>)| defaults[at % defaults.len()].as_bytes().eq_ignore_ascii_case(name);
-    if !chosen.iter().enumerate().all(usual) {
-        return Some(Refusal::new(
-            "the engine runs it with the default activations only",
-            "Use sigmoid and tanh in their usual places",
-        ));
-    }
-    None
-}
-
 fn shift(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
     let by = node.input.get(1)?;
     let width = match scope.element_type(by) {
@@ -190,14 +160,6 @@ fn stored_integers(tensor: &TensorProto) -> Option<Vec<i64>> {
     let small = tensor.int32_data.iter().map(|&x| i64::from(x));
     let large = tensor.uint64_data.iter().map(|&x| i64::try_from(x).unwrap_or(i64::MAX));
     Some(small.chain(tensor.int64_data.iter().copied()).chain(large).collect())
-}
-
-fn attention(node: &NodeProto) -> Option<Refusal> {
-    let given = |at: usize| node.input.get(at).is_some_and(|input| !input.is_empty());
-    let causal = attribute(node, "is_causal").is_some_and(|causal| causal.i != 0);
-    (causal && (given(4) || given(5))).then(|| {
-        Refusal::new("with past keys its causal mask is wrong", "Export the model without a cache of past keys")
-    })
 }
 
 /// The wanted type is ignored: it follows from the zero point, or else it is unsigned bytes one way and floats the other.
