@@ -84,6 +84,15 @@ pub struct Settings {
     #[arg(long, value_name = "SIZE")]
     pub load_memory: Option<Text<ByteSize>>,
 
+    /// Largest number of nodes in a model; preparing takes time by the square of it [default: 20000]
+    #[arg(long, value_name = "COUNT")]
+    pub max_nodes: Option<Text<usize>>,
+
+    /// Largest tensor that a model may make, when it is prepared and when it runs; a request that leads to a larger one is
+    /// refused [default: 1GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub max_tensor: Option<Text<ByteSize>>,
+
     /// After SIGTERM: how long to go on serving while being not ready, so that load balancers notice [default: 5s]
     #[arg(long, value_name = "TIME")]
     pub lame_duck: Option<Text<Period>>,
@@ -106,6 +115,7 @@ impl Settings {
     pub fn defaults() -> Self {
         let (api, compute, shutdown) = (api::Config::default(), batching::Config::default(), ShutdownConfig::default());
         let (log, trial) = (telemetry::LogConfig::default(), engine::trial::Config::default());
+        let limits = engine::tract::Limits::default();
         Self {
             models: Some(vec!["models".into()]),
             default_model: None,
@@ -119,6 +129,8 @@ impl Settings {
             queue_rows: Some(Text(compute.queue_rows)),
             queue_bytes: Some(Text(ByteSize(compute.queue_bytes))),
             max_plans: Some(Text(engine::tract::Config::default().max_plans)),
+            max_nodes: Some(Text(limits.max_nodes)),
+            max_tensor: Some(Text(ByteSize(limits.max_tensor))),
             trial_load: Some(Text(trial.enabled)),
             load_timeout: Some(Text(Period(trial.timeout))),
             load_memory: Some(Text(ByteSize(trial.memory))),
@@ -144,6 +156,8 @@ impl Settings {
             queue_rows: upper.queue_rows.or(self.queue_rows),
             queue_bytes: upper.queue_bytes.or(self.queue_bytes),
             max_plans: upper.max_plans.or(self.max_plans),
+            max_nodes: upper.max_nodes.or(self.max_nodes),
+            max_tensor: upper.max_tensor.or(self.max_tensor),
             trial_load: upper.trial_load.or(self.trial_load),
             load_timeout: upper.load_timeout.or(self.load_timeout),
             load_memory: upper.load_memory.or(self.load_memory),
@@ -172,6 +186,8 @@ impl Settings {
             queue_rows: Some(Text(queue_rows)),
             queue_bytes: Some(Text(ByteSize(queue_bytes))),
             max_plans: Some(Text(max_plans)),
+            max_nodes: Some(Text(max_nodes)),
+            max_tensor: Some(Text(ByteSize(max_tensor))),
             trial_load: Some(Text(enabled)),
             load_timeout: Some(Text(Period(timeout))),
             load_memory: Some(Text(ByteSize(memory))),
@@ -187,7 +203,7 @@ impl Settings {
         let config = Config {
             listen,
             models: registry::Config { sources, default_model, model_name },
-            engine: engine::tract::Config { max_plans },
+            engine: engine::tract::Config { max_plans, limits: engine::tract::Limits { max_nodes, max_tensor } },
             trial: engine::trial::Config { enabled, program: None, timeout, memory },
             compute: batching::Config { threads, queue_rows, queue_bytes },
             api: api::Config { max_body, request_timeout, max_in_flight, cors_origins },
@@ -215,6 +231,8 @@ fn mistakes(config: &Config) -> Vec<String> {
     need(config.compute.queue_bytes > 0, "queue_bytes: must be more than 0");
     need(!config.trial.timeout.is_zero(), "load_timeout: must be more than 0");
     need(config.trial.memory > 0, "load_memory: must be more than 0");
+    need(config.engine.limits.max_nodes > 0, "max_nodes: must be at least 1");
+    need(config.engine.limits.max_tensor > 0, "max_tensor: must be more than 0");
     need(config.engine.max_plans > 0, "max_plans: must be at least 1");
     let origin =
         |origin: &String| origin == "*" || (origin.contains("://") && origin.is_ascii() && !origin.contains(' '));

@@ -43,13 +43,14 @@ pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 }
 
 /// Stack for work whose depth is that of a file: many times what any model needs.
-const DEEP_STACK: usize = 64 << 20;
+pub const DEEP_STACK: usize = 64 << 20;
 
 /// The same on a thread of its own with a large stack, for work that descends as deep as a file nests things. Blocking.
 pub fn deep<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, String> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("deep".into()).stack_size(DEEP_STACK);
-        let thread = thread.spawn_scoped(scope, || catch(work)).map_err(|error| format!("no thread for it: {error}"))?;
+        let thread =
+            thread.spawn_scoped(scope, || catch(work)).map_err(|error| format!("no thread for it: {error}"))?;
         thread.join().unwrap_or_else(|payload| Err(describe(payload.as_ref())))
     })
 }

@@ -3,11 +3,13 @@
 
 mod agree;
 mod blame;
+mod bounds;
 mod checks;
 mod convert;
 mod dims;
 mod files;
 mod interface;
+mod limits;
 mod load;
 mod nan;
 mod ops;
@@ -19,20 +21,24 @@ mod windows;
 
 use serde::{Deserialize, Serialize};
 
+pub use limits::Limits;
+
 use super::{Engine, Inspection, LoadError, ModelSource, Session, guard};
 
 /// Settings of the engine.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(default)]
 pub struct Config {
     /// Optimised plans kept per model, one per batch size (or other set of input shapes) that is in use; one more is
     /// kept for sizes that are not worth their own. Each packs its own copy of the weights: a larger number trades
     /// memory for speed at many different batch sizes. At least 1.
     pub max_plans: usize,
+    pub limits: Limits,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_plans: 8 }
+        Self { max_plans: 8, limits: Limits::default() }
     }
 }
 

@@ -180,7 +180,9 @@ fn heard(pipe: impl Read) -> String {
 fn death(status: ExitStatus, complaint: &str, memory: u64) -> String {
     if complaint.contains("memory allocation of") {
         let mebibytes = memory >> 20;
-        return format!("it needed more than {mebibytes} MiB of memory, the limit for files of this size (--load-memory)");
+        return format!(
+            "it needed more than {mebibytes} MiB of memory, the limit for files of this size (--load-memory)"
+        );
     }
     if complaint.contains("overflowed its stack") {
         return "it overflowed the stack: something in it is nested too deeply".into();

@@ -89,7 +89,8 @@ impl Registry {
                 Ok(description)
             }
             Err(reason) => {
-                tracing::error!(model = %name, version = version.0, file = %entry.file.display(), reason, "model failed to load");
+                tracing::error!(model = %name, version = version.0, file = %entry.file.display(),
+                    duration_ms = took.as_millis() as u64, reason, "model failed to load");
                 self.publish(entry, Lifecycle::Failed { reason: reason.clone() }, None);
                 Err(reason)
             }

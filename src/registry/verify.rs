@@ -179,7 +179,8 @@ fn warm_up(session: &dyn Session) -> Result<Vec<Tensor>, String> {
     let mut reason = "the smallest run does not fit in memory".to_string();
     for value in PROBE_VALUES {
         let ports = session.signature().inputs.iter().zip(&shapes);
-        let inputs = ports.map(|(port, shape)| Tensor::made_up(port.datatype, shape, value)).collect::<Option<Vec<_>>>();
+        let inputs =
+            ports.map(|(port, shape)| Tensor::made_up(port.datatype, shape, value)).collect::<Option<Vec<_>>>();
         let Some(inputs) = inputs else { continue };
         match session.run(&inputs) {
             Ok(_) => return Ok(inputs),
