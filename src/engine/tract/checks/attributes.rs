@@ -30,7 +30,6 @@ const IGNORED: &[(&[&str], &str, Neutral)] = &[
     (&["GRU", "LSTM", "RNN"], "output_sequence", Int(0)),
     (&["LSTM"], "input_forget", Int(0)),
     (&["MultiHeadAttention"], "unidirectional", Int(0)),
-    (&["QuantizeLinear"], "precision", Int(0)),
     (&["Scan"], "directions", Absent),
     (&["SpaceToDepth"], "mode", Text("DCR")),
     (&["Swish"], "alpha", Float(1.0)),
