@@ -18,7 +18,7 @@ pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadE
     let mut model = proto::decode(&source.bytes)?;
     limits::check(&model, &config.limits)?;
     let summary = proto::summary(&model);
-    let notes = rewrite::rewrite(&mut model)?;
+    let notes = rewrite::rewrite(&mut model, &source.bytes)?;
     let onnx = framework();
     checks::check(&model, graph(&model)?, &|operator| onnx.op_register.0.contains_key(operator))?;
     dims::clean(model.graph.as_mut().ok_or_else(no_graph)?);
@@ -46,7 +46,7 @@ pub fn inspect(source: &ModelSource) -> Result<Inspection, LoadError> {
     let mut operators = checks::operators(&model, graph(&model)?, &known);
     let summary = proto::summary(&model);
     // What the rewrites object to is told by loading; here the file is described as far as it goes.
-    if rewrite::rewrite(&mut model).is_ok() {
+    if rewrite::rewrite(&mut model, &source.bytes).is_ok() {
         let left = checks::operators(&model, graph(&model)?, &known);
         for used in &mut operators {
             let same = left.iter().find(|other| (&other.domain, &other.operator) == (&used.domain, &used.operator));

@@ -23,7 +23,6 @@ const IGNORED: &[(&[&str], &str, Neutral)] = &[
     (&["Add", "And", "Div", "Equal", "Greater", "Less", "Mul", "Or", "Pow", "Sub", "Xor"], "axis", Absent),
     (&["BatchNormalization"], "training_mode", Int(0)),
     (&["MultiHeadAttention"], "unidirectional", Int(0)),
-    (&["QuantizeLinear"], "precision", Int(0)),
     (&["Scan"], "directions", Absent),
     (&["SpaceToDepth"], "mode", Text("DCR")),
     (&["Swish"], "alpha", Float(1.0)),

@@ -4,7 +4,7 @@ use tract_onnx::pb::tensor_proto::DataType as OnnxType;
 use tract_onnx::pb::{NodeProto, TensorProto};
 
 use super::super::proto;
-use super::scope::{Scope, attribute};
+use super::scope::Scope;
 use super::{Known, Refusal};
 
 /// Operators of `com.microsoft` that tract implements as that domain means them. tract goes by the name alone, so any
@@ -77,60 +77,13 @@ fn hint(node: &NodeProto) -> &'static str {
 /// Refuses what tract runs but gets wrong.
 pub fn wrong(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
     match &*node.op_type {
-        "Softmax" | "LogSoftmax" | "RMSNormalization" | "SimplifiedLayerNormalization" => {
-            between_quantisers(node, scope)
-        }
         "BitShift" => shift(node, scope),
-        "QuantizeLinear" | "DequantizeLinear" => quantised_type(node),
         "Celu" if node.input.iter().any(|input| scope.may_be_f16(input)) => {
             Some(Refusal::new("in half precision its result is wrong", "Export the model in float32"))
         }
         _ => None,
     }
 }
-
-/// tract folds what stands between a dequantiser and a quantiser into a table of 256 results, as if it were computed
-/// element by element; what looks along an axis comes out wrong.
-fn between_quantisers(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
-    let before = |node: &NodeProto| node.input.first().and_then(|input| scope.maker(input));
-    let after = |node: &NodeProto| match scope.users(node.output.first()?) {
-        [only] => Some(*only),
-        _ => None,
-    };
-    let dequantised = chain(node, before, scope).any(|node| node.op_type == "DequantizeLinear");
-    let quantised = chain(node, after, scope).any(|node| node.op_type == "QuantizeLinear");
-    (dequantised && quantised).then(|| {
-        Refusal::new(
-            "between DequantizeLinear and QuantizeLinear its result is wrong",
-            format!("Leave it out of the quantisation: op_types_to_quantize without {:?}", node.op_type),
-        )
-    })
-}
-
-/// The neighbours of a node in one direction for as long as tract may see them as one element-wise chain: a single
-/// computed input, a single user. The bound keeps a cyclic file from looping.
-fn chain<'g>(
-    node: &'g NodeProto,
-    next: impl Fn(&'g NodeProto) -> Option<&'g NodeProto>,
-    scope: &Scope<'g>,
-) -> impl Iterator<Item = &'g NodeProto> {
-    let links = |node: &NodeProto| {
-        let computed = node.input.iter().filter(|input| !input.is_empty() && scope.stored(input).is_none()).count();
-        let used = node.output.first().map_or(0, |output| scope.users(output).len());
-        computed == 1 && used <= 1 && !CONTRACTIONS.contains(&&*node.op_type)
-    };
-    let mut here = Some(node);
-    let mut steps = 0..64;
-    std::iter::from_fn(move || {
-        steps.next()?;
-        let found = next(here?)?;
-        here = Some(found).filter(|node| links(node));
-        Some(found)
-    })
-}
-
-/// Operators that sum over an axis: a chain ends there.
-const CONTRACTIONS: &[&str] = &["Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum"];
 
 fn shift(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
     let by = node.input.get(1)?;
@@ -160,20 +113,4 @@ fn stored_integers(tensor: &TensorProto) -> Option<Vec<i64>> {
     let small = tensor.int32_data.iter().map(|&x| i64::from(x));
     let large = tensor.uint64_data.iter().map(|&x| i64::try_from(x).unwrap_or(i64::MAX));
     Some(small.chain(tensor.int64_data.iter().copied()).chain(large).collect())
-}
-
-/// The wanted type is ignored: it follows from the zero point, or else it is unsigned bytes one way and floats the other.
-fn quantised_type(node: &NodeProto) -> Option<Refusal> {
-    let wanted = attribute(node, "output_dtype").map_or(0, |wanted| wanted.i);
-    let has_zero_point = node.input.get(2).is_some_and(|input| !input.is_empty());
-    let usual = match &*node.op_type {
-        "QuantizeLinear" => has_zero_point || wanted == OnnxType::Uint8 as i64,
-        _ => wanted == OnnxType::Float as i64,
-    };
-    (wanted != 0 && !usual).then(|| {
-        Refusal::new(
-            "the engine ignores its attribute \"output_dtype\"",
-            "Give it a zero point of the wanted type instead",
-        )
-    })
 }

@@ -95,26 +95,6 @@ fn attributes_that_would_be_ignored_are_refused_unless_neutral() {
 }
 
 #[test]
-fn softmax_between_quantisers_is_refused_and_elsewhere_not() {
-    let quantised = |middle: Vec<NodeProto>, last: &str| {
-        let mut nodes = vec![node("", "DequantizeLinear", &["x", "s"], &["a"])];
-        nodes.extend(middle);
-        nodes.push(node("", "QuantizeLinear", &[last, "s"], &["z"]));
-        let mut graph = graph(nodes);
-        graph.initializer.push(TensorProto { name: "s".into(), ..Default::default() });
-        graph.initializer.push(TensorProto { name: "k".into(), ..Default::default() });
-        verdict_of(graph)
-    };
-    let softmax = |from: &str| node("", "Softmax", &[from], &["b"]);
-    assert!(quantised(vec![softmax("a")], "b").is_err());
-    assert!(quantised(vec![softmax("a"), node("", "Relu", &["b"], &["c"])], "c").is_err());
-    assert_eq!(quantised(vec![node("", "Relu", &["a"], &["b"])], "b"), Ok(()));
-    let product = node("", "MatMul", &["a", "w"], &["m"]);
-    assert_eq!(quantised(vec![product, softmax("m")], "b"), Ok(()));
-    assert_eq!(verdict(vec![softmax("x")]), Ok(()));
-}
-
-#[test]
 fn shifts_must_be_constant_and_in_range() {
     let shifted = |by: Option<TensorProto>| {
         let mut graph = graph(vec![node("", "BitShift", &["x", "w"], &["y"])]);

@@ -68,6 +68,23 @@ impl Own {
         self.wanted(self.kernel.facts(&inputs)?)
     }
 
+    /// The outputs, where all inputs are stored: weights are unpacked once and not in each run. tract does this by itself
+    /// only as long as nothing grows beyond a few megabytes.
+    fn folded(&self, target: &TypedModel, inputs: &[OutletId]) -> TractResult<Option<TVec<TValue>>> {
+        let mut stored = TVec::new();
+        for &input in inputs {
+            match &target.outlet_fact(input)?.konst {
+                Some(value) => stored.push(value.clone().into_tvalue()),
+                None => return Ok(None),
+            }
+        }
+        if stored.is_empty() || stored.iter().any(|value| value.datum_type() == DatumType::TDim) {
+            return Ok(None);
+        }
+        // What cannot be computed is left to fail where values are told.
+        Ok(self.eval(&EvalContext::out_of_plan(), stored).ok())
+    }
+
     fn wanted<T: Clone>(&self, all: TVec<T>) -> TractResult<TVec<T>> {
         let missing = |at: &usize| TractError::msg(format!("{} has no output {at}", self.name));
         self.outputs.iter().map(|at| all.get(*at).cloned().ok_or_else(|| missing(at))).collect()
@@ -164,7 +181,16 @@ impl InferenceOp for Own {
         if self.kernel.passes_sizes() && target.outlet_fact(inputs[0])?.datum_type == DatumType::TDim {
             return Ok(inputs);
         }
-        target.wire_node(&node.name, self.clone(), &inputs)
+        match self.folded(target, &inputs)? {
+            Some(outputs) => {
+                let named = outputs.into_iter().enumerate().map(|(at, value)| {
+                    let name = if at == 0 { node.name.clone() } else { format!("{}.{at}", node.name) };
+                    target.add_const(name, value)
+                });
+                named.collect()
+            }
+            None => target.wire_node(&node.name, self.clone(), &inputs),
+        }
     }
 
     as_op!();

@@ -1,7 +1,7 @@
 //! `CDist` of `com.microsoft`: the distance of each row of one table from each row of another, which the exporter of
 //! scikit-learn writes for nearest neighbours and Gaussian processes when it is asked for it.
 
-use tract_onnx::prelude::{Arc, Datum, DatumType, TVec, Tensor, TractError, TractResult, TypedFact, tvec};
+use tract_onnx::prelude::{Arc, DatumType, TVec, Tensor, TractError, TractResult, TypedFact, tvec};
 use tract_onnx::tract_hir::internal::DatumTypeExt;
 
 use super::super::Kernel;
