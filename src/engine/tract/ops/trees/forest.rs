@@ -66,9 +66,8 @@ impl<R: Real> Forest<R> {
             for (tree, root) in layout.roots.iter().enumerate() {
                 for (group, keys) in block.chunks_exact(width).take(groups).enumerate() {
                     let leaves = walk::rows(&layout.nodes, keys, *root);
-                    for (lane, leaf) in leaves.into_iter().enumerate() {
-                        scores.add(&self.votes, self.aggregate, start + group * LANES + lane, tree, leaf);
-                    }
+                    let first = start + group * LANES;
+                    scores.add(&self.votes, self.aggregate, leaves, |lane| (first + lane, tree));
                 }
             }
         }
@@ -81,14 +80,19 @@ impl<R: Real> Forest<R> {
 
     /// One row through all trees.
     fn walk_row<I: Index>(&self, layout: &Layout<R, I>, keys: &[R::Key], row: usize, scores: &mut Scores<R>) {
-        for (group, some) in layout.roots.chunks(LANES).enumerate() {
-            // The last group is filled up with walks that nobody looks at.
-            let mut roots = [Root::default(); LANES];
-            roots[..some.len()].copy_from_slice(some);
-            let leaves = walk::trees(&layout.nodes, keys, &roots);
-            for (lane, leaf) in leaves.into_iter().take(some.len()).enumerate() {
-                scores.add(&self.votes, self.aggregate, row, group * LANES + lane, leaf);
-            }
+        let groups = layout.roots.chunks_exact(LANES);
+        let rest = groups.remainder();
+        for (group, roots) in groups.enumerate() {
+            let Ok(roots) = roots.try_into() else { continue };
+            let leaves = walk::trees(&layout.nodes, keys, roots);
+            scores.add(&self.votes, self.aggregate, leaves, |lane| (row, group * LANES + lane));
+        }
+        // The last group is filled up with walks that nobody looks at.
+        let mut roots = [Root::default(); LANES];
+        roots[..rest.len()].copy_from_slice(rest);
+        let leaves = walk::trees(&layout.nodes, keys, &roots);
+        for (lane, leaf) in leaves.into_iter().take(rest.len()).enumerate() {
+            scores.add(&self.votes, self.aggregate, [leaf], |_| (row, layout.roots.len() - rest.len() + lane));
         }
     }
 
