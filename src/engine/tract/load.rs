@@ -23,7 +23,7 @@ pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadE
     dims::clean(model.graph.as_mut().ok_or_else(no_graph)?);
     let declared = Declared::of(graph(&model)?)?;
     let blame = Blame::of(graph(&model)?);
-    let nan_stopper = nan::stopper(graph(&model)?);
+    let nan_stoppers = nan::stoppers(graph(&model)?);
     ops::qualify(model.graph.as_mut().ok_or_else(no_graph)?);
     let parsed = parse(&onnx, &model, source, &blame)?;
     // The message holds a second copy of every weight.
@@ -33,7 +33,7 @@ pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadE
     let (sample, prepared) = prepare(&plans, &declared)?;
     let signature = interface::signature(declared, &parsed, &prepared, &sample)?;
     let about = About { signature, summary, classes: notes.classes };
-    Ok(TractSession::new(about, plans, sample, nan_stopper, source.bytes.len()))
+    Ok(TractSession::new(about, plans, sample, nan_stoppers, source.bytes.len()))
 }
 
 pub fn inspect(source: &ModelSource) -> Result<Inspection, LoadError> {

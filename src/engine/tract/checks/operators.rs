@@ -26,15 +26,23 @@ const MICROSOFT: &[&str] = &[
     "SkipSimplifiedLayerNormalization",
 ];
 
-/// Operators of `ai.onnx.ml` that tract implements.
-const ML: &[&str] = &["ArrayFeatureExtractor", "CategoryMapper", "LinearClassifier", "LinearRegressor", "Normalizer"];
+/// Operators of `ai.onnx.ml` that tract knows by name and that are none of the standard.
+const ML_NAMES: &[&str] = &[
+    "ArrayFeatureExtractor",
+    "CategoryMapper",
+    "LinearClassifier",
+    "LinearRegressor",
+    "Normalizer",
+    "TreeEnsembleClassifier",
+];
 
 /// Refuses what tract has no implementation of, and what it would take for something else of the same name.
 pub fn unknown(node: &NodeProto, known: Known) -> Option<Refusal> {
     let operator = &*node.op_type;
     let there = match proto::domain(&node.domain) {
-        "ai.onnx" => known(operator) && !ML.contains(&operator),
-        "ai.onnx.ml" => ML.contains(&operator) && known(operator),
+        "ai.onnx" => known(operator) && !ML_NAMES.contains(&operator),
+        // Those that there are, are ours.
+        "ai.onnx.ml" => false,
         "com.microsoft" => MICROSOFT.contains(&operator) && known(operator),
         other => {
             let reason = format!("it belongs to the domain {other:?}, whose operators the engine does not know");
@@ -50,8 +58,8 @@ fn hint(node: &NodeProto) -> &'static str {
         (_, "ZipMap") => {
             "Export the classifier with plain outputs: convert_sklearn(model, ..., options={\"zipmap\": False})"
         }
-        (_, "Scaler" | "Imputer" | "OneHotEncoder" | "LabelEncoder" | "Binarizer" | "FeatureVectorizer") => {
-            "Do this preprocessing before the request and export the estimator alone"
+        (_, "DictVectorizer" | "CastMap") => {
+            "Its input is a map, which is no tensor: turn it into a vector before the request and export the rest"
         }
         (
             _,
@@ -73,16 +81,6 @@ pub fn wrong(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
             between_quantisers(node, scope)
         }
         "RNN" | "LSTM" | "GRU" => recurrent(node),
-        "LinearClassifier" if attribute(node, "classlabels_strings").is_some_and(|a| !a.strings.is_empty()) => {
-            Some(Refusal::new(
-                "the engine does not answer with words as class labels",
-                "Fit the classifier on numbered classes; the labels can stand in model.toml under [classes]",
-            ))
-        }
-        "ReduceLogSumExp" => Some(Refusal::new(
-            "it is computed without taking off the largest value first, so it overflows",
-            "Leave the probabilities out of the graph, or write it as max + log(sum(exp(x - max)))",
-        )),
         "BitShift" => shift(node, scope),
         "QuantizeLinear" | "DequantizeLinear" => quantised_type(node),
         "Attention" => attention(node),
