@@ -59,9 +59,8 @@ impl<R: Real> Forest<R> {
         for start in (0..whole).step_by(LANES * GROUPS) {
             let groups = GROUPS.min((whole - start) / LANES);
             for (group, keys) in block.chunks_exact_mut(width).take(groups).enumerate() {
-                for lane in 0..LANES {
-                    self.fill(&layout.columns, row(start + group * LANES + lane), |at, key| keys[at][lane] = key);
-                }
+                let first = start + group * LANES;
+                self.fill(&layout.columns, std::array::from_fn(|lane| row(first + lane)), keys);
             }
             for (tree, root) in layout.roots.iter().enumerate() {
                 for (group, keys) in block.chunks_exact(width).take(groups).enumerate() {
@@ -71,10 +70,10 @@ impl<R: Real> Forest<R> {
                 }
             }
         }
-        let mut keys = vec![R::LOWEST; width];
+        let mut keys = vec![[R::LOWEST]; width];
         for at in whole..rows {
-            self.fill(&layout.columns, row(at), |at, key| keys[at] = key);
-            self.walk_row(layout, &keys, at, scores);
+            self.fill(&layout.columns, [row(at)], &mut keys);
+            self.walk_row(layout, keys.as_flattened(), at, scores);
         }
     }
 
@@ -96,10 +95,11 @@ impl<R: Real> Forest<R> {
         }
     }
 
+    /// Computes the columns of some rows.
     #[inline(always)]
-    fn fill(&self, columns: &[Column], row: &[R], mut put: impl FnMut(usize, R::Key)) {
-        for (at, column) in columns.iter().enumerate() {
-            put(at, column.of(row, &self.sets));
+    fn fill<const N: usize>(&self, columns: &[Column], rows: [&[R]; N], keys: &mut [[R::Key; N]]) {
+        for (column, keys) in columns.iter().zip(keys) {
+            *keys = column.of(rows, &self.sets);
         }
     }
 }
