@@ -47,6 +47,7 @@ def here(model):
 
 
 def write(name, model, questions, **more):
+    model.graph.name = name
     answers = [case.run(here(model).SerializeToString(), question) for question in questions]
     case.write(TEXT, name, model, questions, answers=answers, **more)
 
@@ -82,6 +83,7 @@ def tokenizers():
         "words": "[a-zA-Z0-9_]+",
         "two": r"\b\w\w+\b",
         "any": ".",
+        "any_pairs": "..",
         "letters": r"[^\n]",
         "empty": "[a-z]*",
         "longest": "h|he|hell|a|b",
@@ -100,6 +102,7 @@ def tokenizers():
         "several": [" ", ",", ";"],
         "patterns": ["l+", "[.,;]", r"\s"],
         "order": ["b", "a, "],
+        "any": ["."],
         "pieces": [" ", "^a"],
     }
     for name, given in separators.items():
