@@ -2,11 +2,13 @@
 //! tract cannot read into what it can without changing an answer. Each is a function over the message that is tested by
 //! itself; [`rewrite`] has their order.
 
+mod sequences;
 mod strings;
 mod zipmap;
 
 use tract_onnx::pb::ModelProto;
 
+use super::ops;
 use crate::engine::LoadError;
 use crate::model::ClassLabels;
 
@@ -20,7 +22,9 @@ pub struct Notes {
 /// Rewrites a model in place.
 pub fn rewrite(model: &mut ModelProto) -> Result<Notes, LoadError> {
     let mut notes = Notes::default();
+    let opset = ops::opsets(model).get("ai.onnx").copied().unwrap_or(1);
     if let Some(graph) = &mut model.graph {
+        sequences::dissolve(graph, opset);
         notes.classes = zipmap::drop(graph)?;
         strings::mark(graph);
     }
