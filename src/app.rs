@@ -14,6 +14,7 @@ use crate::batching::Pool;
 use crate::config::Config;
 use crate::engine::guard;
 use crate::engine::tract::Tract;
+use crate::engine::trial::Trial;
 use crate::registry::{Catalog, CatalogError, LoadOutcome, Registry};
 use crate::serving::{Latch, Serving};
 use crate::telemetry::Metrics;
@@ -49,7 +50,8 @@ impl App {
         let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?);
         let catalog = Catalog::scan(&config.models)?;
         let pool = Pool::start(config.compute.clone(), Arc::clone(&metrics)).map_err(StartError::Threads)?;
-        let engine = Arc::new(Tract::new(config.engine.clone()));
+        let engine = Trial::new(Tract::new(config.engine.clone()), config.engine.to_words(), config.trial.clone());
+        let engine = Arc::new(engine);
         let registry = Arc::new(Registry::new(catalog, engine, pool.clone(), Arc::clone(&metrics)));
         let serving = Arc::new(Serving::new(Arc::clone(&registry), metrics));
         Ok(Self { config, pool, registry, serving })

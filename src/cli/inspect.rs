@@ -4,13 +4,14 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use bytes::Bytes;
 use clap::Args;
 use sha2::{Digest as _, Sha256};
 
 use crate::app::quiet_caught_panics;
+use crate::config::{self, Settings};
 use crate::engine::tract::Tract;
-use crate::engine::{Engine, Inspection, ModelSource, Support};
+use crate::engine::trial::Trial;
+use crate::engine::{Engine, Inspection, LoadError, ModelSource, Support};
 use crate::model::{Digest, Dim, Port};
 
 use super::{Failure, say};
@@ -23,14 +24,18 @@ pub(super) struct Inspect {
 
 impl Inspect {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let bytes = std::fs::read(&self.file).map_err(|error| format!("{}: {error}", self.file.display()))?;
-        let digest = Digest(Sha256::digest(&bytes).into());
-        let size = bytes.len();
-        let source = ModelSource { bytes: Bytes::from(bytes), directory: self.file.parent().map(Into::into) };
+        let source = ModelSource::read(&self.file)?;
+        let digest = Digest(Sha256::digest(&source.bytes).into());
+        let size = source.bytes.len();
         quiet_caught_panics();
-        let engine = Tract::default();
-        let mut inspection = engine.inspect(&source)?;
+        let config = super::config(config::load(None, Settings::default())?)?;
+        let engine = Trial::new(Tract::new(config.engine.clone()), config.engine.to_words(), config.trial);
         let loaded = engine.load(&source);
+        if let Err(error @ LoadError::Trial(_)) = loaded {
+            // What took down one process is not looked into by another.
+            return Err(error.into());
+        }
+        let mut inspection = engine.inspect(&source)?;
         if let Ok(session) = &loaded {
             // Completed by what the engine infers, which is what clients will see.
             inspection.signature = Ok(session.signature().clone());

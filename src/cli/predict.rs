@@ -47,7 +47,7 @@ impl Predict {
     pub(super) fn run(self) -> Result<(), Failure> {
         let body = Bytes::from(self.read_input()?);
         let settings = Settings { models: Some(vec![self.model.clone()]), ..Settings::default() };
-        let app = App::build(settings.into_config().map_err(|mistakes| mistakes.join(", "))?)?;
+        let app = App::build(super::config(settings)?)?;
         for outcome in app.load_models() {
             outcome.result.map_err(|reason| format!("{}/{}: {reason}", outcome.name, outcome.version))?;
         }

@@ -3,11 +3,13 @@
 
 mod agree;
 mod blame;
+mod bounds;
 mod checks;
 mod convert;
 mod dims;
 mod files;
 mod interface;
+mod limits;
 mod load;
 mod nan;
 mod ops;
@@ -17,20 +19,37 @@ mod rewrite;
 mod session;
 mod windows;
 
+use serde::{Deserialize, Serialize};
+
+pub use limits::Limits;
+
 use super::{Engine, Inspection, LoadError, ModelSource, Session, guard};
 
 /// Settings of the engine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(default)]
 pub struct Config {
     /// Optimised plans kept per model, one per batch size (or other set of input shapes) that is in use; one more is
     /// kept for sizes that are not worth their own. Each packs its own copy of the weights: a larger number trades
     /// memory for speed at many different batch sizes. At least 1.
     pub max_plans: usize,
+    pub limits: Limits,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_plans: 8 }
+        Self { max_plans: 8, limits: Limits::default() }
+    }
+}
+
+impl Config {
+    /// As text that [`Config::from_words`] reads again, for the command line of a process that makes the same engine.
+    pub fn to_words(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    pub fn from_words(words: &str) -> Result<Self, String> {
+        serde_json::from_str(words).map_err(|error| error.to_string())
     }
 }
 
@@ -53,11 +72,11 @@ impl Engine for Tract {
 
     fn load(&self, source: &ModelSource) -> Result<Box<dyn Session>, LoadError> {
         // Unwinding leaves nothing behind: a session that was not finished is dropped.
-        let loaded = guard::catch(|| load::load(source, &self.config)).map_err(LoadError::Engine)?;
+        let loaded = guard::deep(|| load::load(source, &self.config)).map_err(LoadError::Engine)?;
         loaded.map(|session| Box::new(session) as Box<dyn Session>)
     }
 
     fn inspect(&self, source: &ModelSource) -> Result<Inspection, LoadError> {
-        guard::catch(|| load::inspect(source)).map_err(LoadError::Engine)?
+        guard::deep(|| load::inspect(source)).map_err(LoadError::Engine)?
     }
 }

@@ -8,8 +8,6 @@ use crate::tensor::{DataType, Tensor};
 
 /// Values tried: zeros are a legal index and a legal pixel; ones help a model that divides by its input.
 const PROBE_VALUES: [f64; 2] = [0.0, 1.0];
-/// A probe larger than this says nothing more.
-const MAX_PROBE_ELEMENTS: usize = 1 << 24;
 
 /// Makes the card fit the signature: fills in what it leaves out and refuses what contradicts the graph.
 pub(super) fn reconcile(mut card: ModelCard, signature: &Signature) -> Result<ModelCard, String> {
@@ -181,7 +179,8 @@ fn warm_up(session: &dyn Session) -> Result<Vec<Tensor>, String> {
     let mut reason = "the smallest run does not fit in memory".to_string();
     for value in PROBE_VALUES {
         let ports = session.signature().inputs.iter().zip(&shapes);
-        let inputs = ports.map(|(port, shape)| made_up(port.datatype, shape, value)).collect::<Option<Vec<_>>>();
+        let inputs =
+            ports.map(|(port, shape)| Tensor::made_up(port.datatype, shape, value)).collect::<Option<Vec<_>>>();
         let Some(inputs) = inputs else { continue };
         match session.run(&inputs) {
             Ok(_) => return Ok(inputs),
@@ -189,15 +188,6 @@ fn warm_up(session: &dyn Session) -> Result<Vec<Tensor>, String> {
         }
     }
     Err(format!("a first run on made-up values failed: {reason}. Give golden rows in model.toml if it needs real ones"))
-}
-
-fn made_up(datatype: DataType, shape: &[usize], value: f64) -> Option<Tensor> {
-    let count = crate::tensor::element_count(shape).filter(|&count| count <= MAX_PROBE_ELEMENTS)?;
-    match datatype {
-        DataType::Bytes => Tensor::from_strings(shape, vec![String::new(); count]).ok(),
-        DataType::Bool => Tensor::from_vec(shape, vec![value != 0.0; count]).ok(),
-        datatype => Tensor::from_vec(shape, vec![value; count]).ok()?.cast(datatype).ok(),
-    }
 }
 
 #[cfg(test)]

@@ -50,21 +50,12 @@ pub fn check_columns(wanted: usize, got: usize) -> TractResult<()> {
 
 /// The scalar product, summed in eight lanes.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    lanes(a, b, |a, b| a * b)
-}
-
-/// The square of the distance.
-pub fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
-    lanes(a, b, |a, b| (a - b) * (a - b))
-}
-
-fn lanes(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
     let mut sums = [0.0f32; 8];
     let (whole_a, whole_b) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest = whole_a.remainder().iter().zip(whole_b.remainder()).map(|(&a, &b)| term(a, b)).sum::<f32>();
+    let rest = whole_a.remainder().iter().zip(whole_b.remainder()).map(|(a, b)| a * b).sum::<f32>();
     for (a, b) in whole_a.zip(whole_b) {
-        for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += term(a, b);
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
         }
     }
     sums.iter().sum::<f32>() + rest
@@ -93,15 +84,6 @@ impl Labels {
         match self {
             Self::Words(words) => words.len(),
             Self::Numbers(numbers) => numbers.len(),
-        }
-    }
-
-    /// With two labels themselves, otherwise a zero and a one: what a single score decides between.
-    pub fn of_one_score(&self) -> Self {
-        match self {
-            two if two.len() == 2 => two.clone(),
-            Self::Words(_) => Self::Words(vec!["0".into(), "1".into()]),
-            Self::Numbers(_) => Self::Numbers(vec![0, 1]),
         }
     }
 
@@ -144,7 +126,6 @@ mod tests {
             let a: Vec<f32> = (0..length).map(|x| x as f32).collect();
             let wanted: f32 = a.iter().map(|x| x * x).sum();
             assert_eq!(dot(&a, &a), wanted, "{length}");
-            assert_eq!(squared_distance(&a, &vec![0.0; length]), wanted);
         }
     }
 

@@ -28,17 +28,22 @@ pub fn build(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
         return Err(malformed(format!("it has {count} coefficients and {rows} intercepts")));
     }
     let labels = Labels::of(node, "classlabels_ints")?;
-    if intercepts.len() > 1 && intercepts.len() != labels.len() {
+    if !intercepts.is_empty() && !fits(intercepts.len(), labels.len()) {
         return Err(malformed(format!("it has {} scores and {} classes", intercepts.len(), labels.len())));
     }
     let transform = PostTransform::of(node)?;
-    if transform == PostTransform::Probit && intercepts.len() == 1 && labels.len() == 2 {
+    if transform == PostTransform::Probit && intercepts.len() == 1 {
         return Err(Refusal::new(
             "the standard does not say what PROBIT makes of a single score for two classes",
             "Export it with one score per class",
         ));
     }
     Ok(Arc::new(LinearClassifier { coefficients, intercepts, labels, transform }))
+}
+
+/// Whether there is a score for each class, or one for both of two.
+fn fits(scores: usize, classes: usize) -> bool {
+    scores == classes.max(2) || (scores == 1 && classes == 2)
 }
 
 impl LinearClassifier {
@@ -49,7 +54,7 @@ impl LinearClassifier {
             scores => scores,
         };
         check_columns(self.coefficients.len() / scores.max(1), columns)?;
-        if scores > 1 && scores != self.labels.len() {
+        if !fits(scores, self.labels.len()) {
             return Err(TractError::msg(format!("it has {scores} scores and {} classes", self.labels.len())));
         }
         Ok(scores)
@@ -57,7 +62,7 @@ impl LinearClassifier {
 
     /// Whether the one score of a row becomes two.
     fn doubles(&self, scores: usize) -> bool {
-        scores == 1 && self.labels.len() == 2 && self.transform.adds_a_class()
+        scores == 1 && self.transform.adds_a_class()
     }
 }
 
@@ -73,8 +78,6 @@ impl Kernel for LinearClassifier {
     fn run(&self, inputs: &[Option<&Tensor>]) -> TractResult<TVec<Tensor>> {
         let input = Rows::of(required(inputs, 0)?)?;
         let count = self.scores(input.columns)?;
-        let one_score = self.labels.of_one_score();
-        let labels = if count == 1 { &one_score } else { &self.labels };
         let mut chosen = Vec::with_capacity(input.rows);
         let mut all = Vec::with_capacity(input.rows * count.max(2));
         let mut scores = vec![0.0; count];
@@ -95,6 +98,6 @@ impl Kernel for LinearClassifier {
             }
         }
         let count = if self.doubles(count) { 2 } else { count };
-        Ok(tvec![labels.at(&chosen)?, tensor(&[input.rows, count], all)?])
+        Ok(tvec![self.labels.at(&chosen)?, tensor(&[input.rows, count], all)?])
     }
 }

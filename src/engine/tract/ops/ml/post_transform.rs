@@ -13,12 +13,13 @@ pub enum PostTransform {
     Probit,
 }
 
-/// How the single score of a row becomes two when there are two classes.
+/// How the single score of a row becomes two when there are two classes and the transform is not `Logistic`, which
+/// makes two probabilities of it in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecondClass {
-    /// The score is a probability: `1 - s` and `s`, whatever the transform.
+    /// The score is a probability: `1 - s` and `s`.
     Complement,
-    /// The score is a signed distance: `-s` and `s`, each through `Logistic` where that is asked for.
+    /// The score is a signed distance: `-s` and `s`.
     Opposite,
 }
 
@@ -55,8 +56,8 @@ impl PostTransform {
     /// see [`Self::adds_a_class`].
     pub fn two(self, score: f32, second: SecondClass) -> [f32; 2] {
         match second {
+            _ if self == Self::Logistic => [logistic(-score), logistic(score)],
             SecondClass::Complement => [1.0 - score, score],
-            SecondClass::Opposite if self == Self::Logistic => [logistic(-score), logistic(score)],
             SecondClass::Opposite => [-score, score],
         }
     }
@@ -76,9 +77,9 @@ pub fn logistic(x: f32) -> f32 {
 /// The inverse of the normal distribution, by Winitzki's formula for the inverse of the error function with the constant
 /// `a = 0.147`. Near one half it is a difference of almost equal numbers, so the order of the steps matters.
 fn probit(x: f32) -> f32 {
-    /// `2 / (pi * a)`, with as many digits of pi as ONNX Runtime takes.
-    const HALF_SUM: f32 = 4.330_750_5;
     const A: f32 = 0.147;
+    /// As ONNX Runtime rounds it.
+    const HALF_SUM: f32 = 2.0 / (std::f32::consts::PI * A);
     let y = 2.0 * x - 1.0;
     let log = ((1.0 - y) * (1.0 + y)).ln();
     let v = HALF_SUM + 0.5 * log;
@@ -130,6 +131,7 @@ mod tests {
         assert_eq!(PostTransform::Softmax.two(0.25, SecondClass::Complement), [0.75, 0.25]);
         assert_eq!(PostTransform::None.two(3.0, SecondClass::Opposite), [-3.0, 3.0]);
         assert_eq!(PostTransform::Logistic.two(0.0, SecondClass::Opposite), [0.5, 0.5]);
+        assert_eq!(PostTransform::Logistic.two(0.0, SecondClass::Complement), [0.5, 0.5]);
     }
 
     #[test]

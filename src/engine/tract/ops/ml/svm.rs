@@ -1,7 +1,7 @@
-//! The mathematics of support vector machines: kernels, and probabilities from comparisons of pairs.
+//! The mathematics of support vector machines: kernels, and probabilities from comparisons of pairs. Kernels are
+//! computed and summed up in double precision: the sums are of large terms of both signs.
 
 use super::super::node::{Node, malformed};
-use super::linear::{dot, squared_distance};
 use crate::engine::tract::checks::Refusal;
 
 /// How alike a row and a support vector are.
@@ -30,21 +30,33 @@ impl Similarity {
         }
     }
 
-    pub fn between(self, a: &[f32], b: &[f32]) -> f32 {
+    pub fn between(self, a: &[f32], b: &[f32]) -> f64 {
+        let scaled = |gamma: f32, offset: f32| f64::from(gamma) * sum(a, b, |a, b| a * b) + f64::from(offset);
         match self {
-            Self::Linear => dot(a, b),
-            Self::Poly { gamma, offset, degree } => {
-                let base = gamma * dot(a, b) + offset;
-                match degree {
-                    2.0 => base * base,
-                    3.0 => base * base * base,
-                    _ => base.powf(degree),
-                }
-            }
-            Self::Rbf { gamma } => (-gamma * squared_distance(a, b)).exp(),
-            Self::Sigmoid { gamma, offset } => (gamma * dot(a, b) + offset).tanh(),
+            Self::Linear => sum(a, b, |a, b| a * b),
+            Self::Poly { gamma, offset, degree } => match (scaled(gamma, offset), degree) {
+                (base, 2.0) => base * base,
+                (base, 3.0) => base * base * base,
+                (base, degree) => base.powf(degree.into()),
+            },
+            Self::Rbf { gamma } => (-f64::from(gamma) * sum(a, b, |a, b| (a - b) * (a - b))).exp(),
+            Self::Sigmoid { gamma, offset } => scaled(gamma, offset).tanh(),
         }
     }
+}
+
+/// Sums up a term of two rows, in four lanes.
+fn sum(a: &[f32], b: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
+    let term = |(&a, &b): (&f32, &f32)| term(a.into(), b.into());
+    let mut sums = [0.0; 4];
+    let (whole_a, whole_b) = (a.chunks_exact(4), b.chunks_exact(4));
+    let rest = whole_a.remainder().iter().zip(whole_b.remainder()).map(term).sum::<f64>();
+    for (a, b) in whole_a.zip(whole_b) {
+        for (sum, pair) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += term(pair);
+        }
+    }
+    sums.iter().sum::<f64>() + rest
 }
 
 /// Probabilities of classes from the probabilities `pairs[i * n + j]` that it is class `i` and not `j`: the second
@@ -91,8 +103,16 @@ mod tests {
         let (a, b) = ([1.0, 2.0], [3.0, -1.0]);
         assert_eq!(Similarity::Linear.between(&a, &b), 1.0);
         assert_eq!(Similarity::Poly { gamma: 2.0, offset: 1.0, degree: 3.0 }.between(&a, &b), 27.0);
-        assert!((Similarity::Rbf { gamma: 0.1 }.between(&a, &b) - (-1.3f32).exp()).abs() < 1e-6);
-        assert!((Similarity::Sigmoid { gamma: 2.0, offset: -1.0 }.between(&a, &b) - 1f32.tanh()).abs() < 1e-6);
+        assert!((Similarity::Rbf { gamma: 0.1 }.between(&a, &b) - (-1.3f64).exp()).abs() < 1e-6);
+        assert!((Similarity::Sigmoid { gamma: 2.0, offset: -1.0 }.between(&a, &b) - 1f64.tanh()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn sums_of_any_length_are_whole() {
+        for length in [0, 1, 3, 4, 5, 30] {
+            let a: Vec<f32> = (0..length).map(|x| x as f32).collect();
+            assert_eq!(sum(&a, &a, |a, b| a * b), a.iter().map(|&x| f64::from(x * x)).sum::<f64>(), "{length}");
+        }
     }
 
     #[test]

@@ -105,14 +105,14 @@ impl SvmClassifier {
     fn supported(&self, support: &Support, row: &[f32], out: &mut Vec<f32>) -> usize {
         let classes = self.labels.len();
         let vectors = support.vectors.chunks_exact(self.columns);
-        let alike: Vec<f32> = vectors.map(|vector| support.similarity.between(row, vector)).collect();
+        let alike: Vec<f64> = vectors.map(|vector| support.similarity.between(row, vector)).collect();
         // The part of the sum over the vectors of class `own` in the comparison with class `other`.
         let part = |own: usize, other: usize| -> f64 {
             let line = if other > own { other - 1 } else { other };
             let range = support.starts[own]..support.starts[own + 1];
             let weights = &self.coefficients[line * alike.len()..(line + 1) * alike.len()];
             let terms = weights[range.clone()].iter().zip(&alike[range]);
-            terms.map(|(weight, alike)| f64::from(weight * alike)).sum()
+            terms.map(|(&weight, alike)| f64::from(weight) * alike).sum()
         };
         let mut votes = vec![0usize; classes];
         let mut scores = Vec::with_capacity(classes * (classes - 1) / 2);

@@ -6,7 +6,7 @@ use tract_onnx::prelude::{Arc, DatumExt, TVec, Tensor, TractResult, TypedFact, t
 use super::super::Kernel;
 use super::super::node::{Node, malformed};
 use super::super::values::{required, tensor};
-use super::linear::{Rows, check_columns, dot, rows_fact};
+use super::linear::{Rows, check_columns, rows_fact};
 use super::post_transform::PostTransform;
 use super::svm::Similarity;
 use crate::engine::tract::checks::Refusal;
@@ -46,14 +46,13 @@ pub fn build(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
 
 impl SvmRegressor {
     fn value(&self, row: &[f32]) -> f32 {
-        let value = if self.vectors.is_empty() {
-            dot(row, &self.coefficients)
+        let sum = if self.vectors.is_empty() {
+            Similarity::Linear.between(row, &self.coefficients)
         } else {
-            let vectors = self.vectors.chunks_exact(self.columns);
-            let alike: Vec<f32> = vectors.map(|vector| self.similarity.between(row, vector)).collect();
-            dot(&alike, &self.coefficients)
+            let vectors = self.vectors.chunks_exact(self.columns).zip(&self.coefficients);
+            vectors.map(|(vector, &weight)| f64::from(weight) * self.similarity.between(row, vector)).sum()
         };
-        match value + self.rho {
+        match (sum + f64::from(self.rho)) as f32 {
             value if !self.one_class => value,
             value if value > 0.0 => 1.0,
             _ => -1.0,
