@@ -94,9 +94,11 @@ fn records_have_columns_of_text_and_numbers() {
         .map(|input| (input["name"].as_str().expect("a name"), input["datatype"].as_str().expect("a type")))
         .collect();
     assert_eq!(types, [("text", "BYTES"), ("length", "FP32"), ("score", "FP32"), ("channel", "BYTES")]);
-    let record = |text: &str, channel: &str| json!({"text": text, "length": 20, "score": 0.5, "channel": channel});
-    let records =
-        json!([record("the cat and the dog", "mail"), record("bonds gained as the market fell", "carrier pigeon")]);
+    let record = |text: &str, length: u32, channel: &str| json!({"text": text, "length": length, "score": 0.5 - f64::from(length - 20) / 10.0, "channel": channel});
+    let records = json!([
+        record("the cat and the dog", 20, "mail"),
+        record("bonds gained as the market fell", 30, "carrier pigeon"),
+    ]);
     let answer = server.post("/predict", records.to_string()).ok();
     for (row, label) in [(0, "pets"), (1, "money")] {
         let row = &answer["predictions"][row];

@@ -47,6 +47,7 @@ def here(model):
 
 
 def write(name, model, questions, **more):
+    model.graph.name = name
     answers = [case.run(here(model).SerializeToString(), question) for question in questions]
     case.write(TEXT, name, model, questions, answers=answers, **more)
 
@@ -82,6 +83,7 @@ def tokenizers():
         "words": "[a-zA-Z0-9_]+",
         "two": r"\b\w\w+\b",
         "any": ".",
+        "any_pairs": "..",
         "letters": r"[^\n]",
         "empty": "[a-z]*",
         "longest": "h|he|hell|a|b",
@@ -100,6 +102,7 @@ def tokenizers():
         "several": [" ", ",", ";"],
         "patterns": ["l+", "[.,;]", r"\s"],
         "order": ["b", "a, "],
+        "any": ["."],
         "pieces": [" ", "^a"],
     }
     for name, given in separators.items():
@@ -207,6 +210,53 @@ def uniques():
     op("unique_empty", "Unique", {"x": table[:0]}, outputs=4)
     op("unique_empty_axis", "Unique", {"x": table[:0]}, {"axis": 0}, outputs=4)
     op("unique_scalar", "Unique", {"x": np.array(3.0, np.float32)}, outputs=4)
+
+
+def sequences():
+    """Sequences that come and go inside a graph."""
+    x = np.arange(24, dtype=np.float32).reshape(2, 4, 3)
+    stored = {"one": np.array(1), "last": np.array(-1), "sizes": ints(1, 3), "size": np.array(1), "y": x[:, :1] * 10}
+
+    def graph(name, *nodes, opset=18):
+        nodes = [helper.make_node(op, inputs, [output], **attributes) for op, inputs, output, attributes in nodes]
+        used = {i for node in nodes for i in node.input}
+        weights = [case.tensor(key, value) for key, value in stored.items() if key in used]
+        port = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 4, 3])
+        bare = [onnx.ValueInfoProto(name="out")]
+        opsets = [helper.make_opsetid("", opset)]
+        model = helper.make_model(helper.make_graph(nodes, name, [port], bare, weights), opset_imports=opsets, ir_version=8)
+        answers = [case.run(model.SerializeToString(), {"x": value}) for value in (x, x[:1])]
+        kind = helper.np_dtype_to_tensor_dtype(answers[0]["out"].dtype)
+        del model.graph.output[:]
+        model.graph.output.append(helper.make_tensor_value_info("out", kind, [None] * answers[0]["out"].ndim))
+        case.write(OPERATORS, f"sequence_{name}", model, [{"x": x}, {"x": x[:1]}], answers=answers)
+
+    construct = ("SequenceConstruct", ["x", "y"], "list", {})
+    twice = ("SequenceConstruct", ["x", "x"], "list", {})
+    sizes = ("SplitToSequence", ["x", "sizes"], "list", {"axis": 1})
+    slices = ("SplitToSequence", ["x"], "list", {"axis": 1, "keepdims": 0})
+    kept = ("SplitToSequence", ["x"], "list", {"axis": -2})
+    size = ("SplitToSequence", ["x", "size"], "list", {"axis": 1})
+    last = ("SequenceAt", ["list", "last"], "out", {})
+    length = ("SequenceLength", ["list"], "out", {})
+    for opset in (12, 18):
+        graph(f"split_at_{opset}", sizes, last, opset=opset)
+        stack = ("ConcatFromSequence", ["list"], "out", {"axis": 1, "new_axis": 1})
+        graph(f"stack_{opset}", twice, stack, opset=opset)
+    graph("slice_at", slices, ("SequenceAt", ["list", "one"], "out", {}))
+    graph("kept_at", kept, last)
+    graph("size_at", size, last)
+    graph("construct_at", construct, last)
+    graph("lengths", construct, length)
+    graph("slice_lengths", slices, length)
+    graph("split_lengths", sizes, length)
+    graph("concat", twice, ("ConcatFromSequence", ["list"], "out", {"axis": 1}))
+    graph("split_concat", sizes, ("ConcatFromSequence", ["list"], "out", {"axis": -2}))
+    graph("slices_joined", slices, ("ConcatFromSequence", ["list"], "out", {"axis": 1, "new_axis": 1}))
+    empty = ("SequenceEmpty", [], "none", {"dtype": TensorProto.FLOAT})
+    one = ("SequenceInsert", ["none", "x"], "some", {})
+    graph("insert", empty, one, ("SequenceInsert", ["some", "y", "last"], "list", {}), last)
+    graph("erase", construct, ("SequenceErase", ["list", "last"], "less", {}), ("SequenceAt", ["less", "last"], "out", {}))
 
 
 TYPES = {
@@ -389,5 +439,5 @@ def vectorizers():
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    for make in (normalizers, tokenizers, ngrams, pieces, uniques, casts, movers, vectorizers):
+    for make in (normalizers, tokenizers, ngrams, pieces, uniques, sequences, casts, movers, vectorizers):
         make()

@@ -11,6 +11,7 @@ mod instance;
 mod kinds;
 mod narrow;
 mod raw;
+mod sequences;
 mod strings;
 mod writer;
 mod zipmap;
@@ -38,6 +39,7 @@ pub fn rewrite(model: &mut ModelProto, bytes: &[u8]) -> Result<Notes, LoadError>
     if let Some(graph) = &mut model.graph {
         constants::normalise(graph)?;
         control::unfold(graph, opset)?;
+        sequences::dissolve(graph, opset);
         narrow::widen(graph)?;
     }
     expand::expand(model)?;
@@ -54,11 +56,11 @@ pub fn rewrite(model: &mut ModelProto, bytes: &[u8]) -> Result<Notes, LoadError>
 fn public(model: &ModelProto) -> Result<(), LoadError> {
     let mut found = None;
     let mut look = |node: &NodeProto| {
-        if node.domain == ops::PRIVATE {
+        if [ops::PRIVATE, ops::CASES, ops::STRINGS].contains(&&*node.domain) {
             found = Some(LoadError::Unsupported {
                 node: proto::node_name(node).to_owned(),
                 operator: node.op_type.clone(),
-                reason: format!("it belongs to the domain {:?}, which is not for files", ops::PRIVATE),
+                reason: format!("it belongs to the domain {:?}, which is not for files", node.domain),
                 hint: "Export the model with standard operators only".into(),
             });
         }

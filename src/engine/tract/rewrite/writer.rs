@@ -91,6 +91,11 @@ impl<'w> Writer<'w> {
         });
     }
 
+    /// A fresh name for an output.
+    pub fn name(&mut self) -> String {
+        self.names.fresh(&self.stem)
+    }
+
     pub fn constant(&mut self, value: TensorProto) -> String {
         self.add("Constant", &[], vec![tensor("value", value)])
     }
@@ -102,6 +107,11 @@ impl<'w> Writer<'w> {
 
     pub fn float(&mut self, value: f32) -> String {
         self.floats(&[], &[value])
+    }
+
+    /// One 64-bit integer, without an axis.
+    pub fn number(&mut self, value: i64) -> String {
+        self.constant(stored(DataType::Int64, &[], value.to_le_bytes().into()))
     }
 
     /// A list of 64-bit integers.

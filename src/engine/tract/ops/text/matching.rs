@@ -5,7 +5,7 @@ use tract_onnx::prelude::{Arc, DatumExt, DatumType, TVec, Tensor, TractResult, T
 use super::super::Kernel;
 use super::super::node::Node;
 use super::super::values::{one_of, required, slice, tensor};
-use super::re2::{Dot, Pattern};
+use super::re2::Pattern;
 use crate::engine::tract::checks::Refusal;
 
 #[derive(Debug)]
@@ -14,7 +14,7 @@ struct RegexFullMatch {
 }
 
 pub fn build(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
-    let pattern = Pattern::new(node.text_or("pattern", "")?, Dot::WithinLine)?;
+    let pattern = Pattern::new(node.text_or("pattern", "")?)?;
     Ok(Arc::new(RegexFullMatch { pattern }))
 }
 

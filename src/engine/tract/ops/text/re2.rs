@@ -16,14 +16,6 @@ use tract_onnx::prelude::{Arc, TractError, TractResult};
 
 use crate::engine::tract::checks::Refusal;
 
-/// What a dot stands for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Dot {
-    Anything,
-    /// Anything but a line feed.
-    WithinLine,
-}
-
 pub struct Pattern {
     expression: String,
     may_be_empty: bool,
@@ -47,7 +39,7 @@ struct Caches {
 const LARGEST: usize = 10 << 20;
 
 impl Pattern {
-    pub fn new(expression: &str, dot: Dot) -> Result<Self, Refusal> {
+    pub fn new(expression: &str) -> Result<Self, Refusal> {
         let refused = |reason: String| {
             Refusal::new(
                 format!("its regular expression {expression:?} cannot be used: {reason}"),
@@ -56,7 +48,7 @@ impl Pattern {
         };
         let translated = dialect::translate(expression).map_err(refused)?;
         // What is translated does not match inside a letter; only the check against it knows no word borders of ASCII.
-        let syntax = syntax::Config::new().utf8(false).dot_matches_new_line(dot == Dot::Anything);
+        let syntax = syntax::Config::new().utf8(false);
         let parsed = syntax::parse_with(&translated, &syntax).map_err(|error| refused(error.to_string()))?;
         let may_be_empty = parsed.properties().minimum_len().is_none_or(|least| least == 0);
         let states = thompson::Config::new().nfa_size_limit(Some(LARGEST));

@@ -7,7 +7,7 @@ use super::super::Kernel;
 use super::super::node::{Node, malformed};
 use super::super::values::{one_of, required, slice};
 use super::padded;
-use super::re2::{Dot, Pattern};
+use super::re2::Pattern;
 use crate::engine::tract::checks::Refusal;
 
 /// Stand before the first and after the last token of a string, if the model wants marks.
@@ -33,17 +33,19 @@ enum Kind {
 
 pub fn build(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
     let separators = node.texts("separators")?;
+    let separators: Vec<&str> = separators.iter().map(String::as_str).collect();
     let expression = node.text("tokenexp")?;
     let shortest = node.int_or("mincharnum", 0)?;
     let shortest = usize::try_from(shortest).ok().filter(|&shortest| shortest > 0);
     let shortest = shortest.ok_or_else(|| malformed("its attribute \"mincharnum\" is missing or not positive"))?;
     let kind = match (&*separators, expression) {
-        ([only], _) if only.is_empty() && shortest > 1 => {
+        ([""], _) | ([], Some(".")) if shortest > 1 => {
             return Err(malformed("it wants tokens of one letter and drops those that are so short"));
         }
-        ([only], _) if only.is_empty() => Kind::Letters,
+        // Alone, a dot stands for a line feed too.
+        ([""], _) | ([], Some(".")) => Kind::Letters,
         ([], None | Some("")) => return Err(malformed("it has neither separators nor an expression for tokens")),
-        ([], Some(expression)) => Kind::Found(Pattern::new(expression, Dot::Anything)?),
+        ([], Some(expression)) => Kind::Found(Pattern::new(expression)?),
         (separators, _) => Kind::Between(separators.iter().map(|text| separator(text)).collect::<Result<_, _>>()?),
     };
     let filler = node.text_or("pad_value", "")?.to_owned();
@@ -52,7 +54,7 @@ pub fn build(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
 }
 
 fn separator(text: &str) -> Result<Pattern, Refusal> {
-    let pattern = Pattern::new(text, Dot::Anything)?;
+    let pattern = Pattern::new(text)?;
     if pattern.may_be_empty() {
         return Err(Refusal::new(
             format!("its separator {text:?} can be empty, at which ONNX Runtime loses text"),

@@ -143,7 +143,7 @@ const REFUSED: &[&str] = &[
 #[test]
 fn expressions_find_what_they_find_in_re2() {
     for (expression, tokens) in TAKEN {
-        let pattern = Pattern::new(expression, Dot::Anything).unwrap_or_else(|refusal| panic!("{}", refusal.reason));
+        let pattern = Pattern::new(expression).unwrap_or_else(|refusal| panic!("{}", refusal.reason));
         let found: Vec<&str> = pattern.find_all(TEXT).unwrap().into_iter().map(|range| &TEXT[range]).collect();
         assert_eq!(found.join("|"), *tokens, "{expression}");
     }
@@ -152,12 +152,12 @@ fn expressions_find_what_they_find_in_re2() {
 #[test]
 fn what_re2_refuses_is_refused() {
     for expression in REFUSED {
-        assert!(Pattern::new(expression, Dot::Anything).is_err(), "{expression}");
+        assert!(Pattern::new(expression).is_err(), "{expression}");
     }
 }
 
 fn found<'t>(expression: &str, text: &'t str) -> Vec<&'t str> {
-    let pattern = Pattern::new(expression, Dot::Anything).unwrap();
+    let pattern = Pattern::new(expression).unwrap();
     pattern.find_all(text).unwrap().into_iter().map(|range| &text[range]).collect()
 }
 
@@ -171,15 +171,15 @@ fn the_longest_of_the_first_matches_is_found() {
     assert_eq!(found(r"\Bb|a", "ab ab"), ["a", "b", "a", "b"]);
     assert_eq!(found(r"\Ba?.", "日a本"), ["日"]);
     assert_eq!(found(r"\b.", "éa"), ["a"]);
-    assert_eq!(found(".", "a\nb"), ["a", "\n", "b"]);
+    assert_eq!(found("(?s).", "a\nb"), ["a", "\n", "b"]);
+    assert_eq!(found(".", "a\nb"), ["a", "b"]);
     assert_eq!(found("b$|(?m)a$", "a\nb"), ["a", "b"]);
     assert_eq!(found("a$", "a\n"), [""; 0]);
 }
 
 #[test]
 fn all_of_a_text_matches_or_not() {
-    let describes =
-        |expression: &str, text| Pattern::new(expression, Dot::WithinLine).unwrap().describes(text).unwrap();
+    let describes = |expression: &str, text| Pattern::new(expression).unwrap().describes(text).unwrap();
     assert!(describes("a|ab", "ab"));
     assert!(describes(r"www\.[\w.-]+\.\bcom\b", "www.g.com"));
     assert!(describes("", "") && !describes("", "a"));
@@ -190,7 +190,7 @@ fn all_of_a_text_matches_or_not() {
 
 #[test]
 fn an_expression_is_never_too_large_to_be_looked_at() {
-    assert!(Pattern::new("((a{1000}){1000}){1000}", Dot::Anything).is_err());
-    assert!(Pattern::new(&"(".repeat(100_000), Dot::Anything).is_err());
+    assert!(Pattern::new("((a{1000}){1000}){1000}").is_err());
+    assert!(Pattern::new(&"(".repeat(100_000)).is_err());
     assert_eq!(found(r"(\w{1,30}\s?){20}", "a b").len(), 0);
 }
