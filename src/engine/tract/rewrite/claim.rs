@@ -5,9 +5,9 @@
 use std::collections::{HashMap, HashSet};
 
 use tract_onnx::pb::tensor_proto::DataType as OnnxType;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 
-use super::super::checks::attribute;
+use super::super::checks::{attribute, declared_type};
 use super::super::ops::CASES;
 use super::super::{dims, ops, proto};
 
@@ -44,6 +44,7 @@ fn claim_in(graph: &mut GraphProto, opset: i64) {
 struct Known<'g> {
     stored: HashMap<&'g str, &'g TensorProto>,
     ranks: HashMap<&'g str, usize>,
+    doubles: HashSet<&'g str>,
     /// Values some size of which may be known only at run time.
     found: HashSet<&'g str>,
 }
@@ -61,16 +62,20 @@ impl<'g> Known<'g> {
             {
                 stored.insert(output, value);
             }
+            let finds = FINDERS.contains(&&*node.op_type)
+                || node.op_type == "Pad" && given(node, 1).is_some_and(|lengths| !stored.contains_key(lengths));
             // Files list nodes after what they use.
-            if FINDERS.contains(&&*node.op_type) || node.input.iter().any(|input| found.contains(input.as_str())) {
+            if finds || node.input.iter().any(|input| found.contains(input.as_str())) {
                 found.extend(node.output.iter().map(String::as_str));
             }
         }
         let told = graph.input.iter().chain(&graph.value_info).chain(&graph.output);
+        let double = |info: &&ValueInfoProto| declared_type(info) == Some(OnnxType::Double);
+        let doubles = told.clone().filter(double).map(|info| info.name.as_str()).collect();
         let mut ranks: HashMap<&str, usize> =
             told.filter_map(|info| Some((&*info.name, dims::shape(info)?.dim.len()))).collect();
         ranks.extend(stored.iter().map(|(name, tensor)| (*name, tensor.dims.len())));
-        Self { stored, ranks, found }
+        Self { stored, ranks, doubles, found }
     }
 
     fn stored(&self, node: &NodeProto, at: usize) -> Option<&'g TensorProto> {
@@ -89,6 +94,9 @@ impl<'g> Known<'g> {
     fn ours(&self, node: &NodeProto, opset: i64) -> bool {
         let int = |name: &str, default: i64| attribute(node, name).map_or(default, |value| value.i);
         match &*node.op_type {
+            // The bound that is left out is the largest number there is, and not infinity.
+            "Clip" if opset < 11 => attribute(node, "min").is_none() || attribute(node, "max").is_none(),
+            "Clip" => given(node, 1).is_none() || given(node, 2).is_none(),
             "BatchNormalization" => {
                 let usual = int("training_mode", 0) == 0 && int("spatial", 1) == 1;
                 let outputs = node.output.iter().filter(|output| !output.is_empty()).count();
@@ -98,6 +106,7 @@ impl<'g> Known<'g> {
             "Dropout" => given(node, 2).is_some() && self.flag(node, 2) != Some(false),
             "MatMul" => self.rank(node, 0) == Some(1) && self.rank(node, 1) == Some(1),
             "Pad" => !self.plain_pad(node, opset),
+            "Sigmoid" => node.input.iter().chain(&node.output).any(|value| self.doubles.contains(value.as_str())),
             "Slice" => node.input.first().is_some_and(|input| self.found.contains(input.as_str())),
             "Split" => attribute(node, "num_outputs").is_some() || !self.settled(node, 1),
             "Swish" => attribute(node, "alpha").is_some_and(|alpha| alpha.f != 1.0),
