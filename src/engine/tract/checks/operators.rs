@@ -1,7 +1,7 @@
 //! Operators that are not there, and operators whose answers would be wrong.
 
+use tract_onnx::pb::NodeProto;
 use tract_onnx::pb::tensor_proto::DataType as OnnxType;
-use tract_onnx::pb::{NodeProto, TensorProto};
 
 use super::super::proto;
 use super::scope::{Scope, attribute};
@@ -94,12 +94,8 @@ pub fn wrong(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
             "it is computed without taking off the largest value first, so it overflows",
             "Leave the probabilities out of the graph, or write it as max + log(sum(exp(x - max)))",
         )),
-        "BitShift" => shift(node, scope),
         "QuantizeLinear" | "DequantizeLinear" => quantised_type(node),
         "Attention" => attention(node),
-        "Celu" if node.input.iter().any(|input| scope.may_be_f16(input)) => {
-            Some(Refusal::new("in half precision its result is wrong", "Export the model in float32"))
-        }
         _ => None,
     }
 }
@@ -187,36 +183,6 @@ fn two_classes_one_score(node: &NodeProto) -> Option<Refusal> {
             "Export it with one score per class, or serve a regression of the score",
         )
     })
-}
-
-fn shift(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
-    let by = node.input.get(1)?;
-    let width = match scope.element_type(by) {
-        Some(OnnxType::Uint64 | OnnxType::Int64) => 64,
-        Some(OnnxType::Uint32 | OnnxType::Int32) => 32,
-        Some(OnnxType::Uint16 | OnnxType::Int16) => 16,
-        _ => 8,
-    };
-    let in_range =
-        scope.stored(by).and_then(stored_integers).is_some_and(|by| by.iter().all(|by| (0..width).contains(by)));
-    (!in_range).then(|| {
-        Refusal::new(
-            "the engine shifts by the width of the type or more in a way of its own",
-            "Shift by a constant smaller than the width of the type",
-        )
-    })
-}
-
-/// The elements of a small stored tensor of integers.
-fn stored_integers(tensor: &TensorProto) -> Option<Vec<i64>> {
-    let width = proto::datatype(OnnxType::try_from(tensor.data_type).ok()?).filter(|d| d.is_integer())?.width()?;
-    if !tensor.raw_data.is_empty() {
-        let value = |chunk: &[u8]| chunk.iter().rev().fold(0i64, |value, &byte| (value << 8) | i64::from(byte));
-        return Some(tensor.raw_data.chunks(width).map(value).collect());
-    }
-    let small = tensor.int32_data.iter().map(|&x| i64::from(x));
-    let large = tensor.uint64_data.iter().map(|&x| i64::try_from(x).unwrap_or(i64::MAX));
-    Some(small.chain(tensor.int64_data.iter().copied()).chain(large).collect())
 }
 
 fn attention(node: &NodeProto) -> Option<Refusal> {

@@ -15,6 +15,7 @@ mod cumulative;
 mod deform_conv;
 mod det;
 mod dot;
+mod fourier;
 mod loss;
 mod lp;
 mod max_unpool;
@@ -67,6 +68,7 @@ pub const OPERATORS: &[Entry] = &[
     onnx("Compress", compress::build),
     onnx("CumProd", cumulative::product),
     onnx("CumSum", cumulative::sum),
+    onnx("DFT", fourier::dft),
     onnx("DeformConv", deform_conv::build),
     onnx("Det", det::build),
     onnx("GlobalLpPool", lp::global),
@@ -97,6 +99,7 @@ pub const OPERATORS: &[Entry] = &[
     onnx("ReverseSequence", reverse_sequence::build),
     onnx("RoiAlign", roi::align),
     onnx("Round", activations::round),
+    onnx("STFT", fourier::stft),
     onnx("SoftmaxCrossEntropyLoss", loss::softmax_cross_entropy),
     onnx("Softplus", activations::softplus),
     onnx("SpaceToDepth", space_to_depth::build),
