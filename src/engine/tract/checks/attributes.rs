@@ -22,7 +22,6 @@ const IGNORED: &[(&[&str], &str, Neutral)] = &[
     // Before operator set 7 a second operand could be laid along an axis of the first one.
     (&["Add", "And", "Div", "Equal", "Greater", "Less", "Mul", "Or", "Pow", "Sub", "Xor"], "axis", Absent),
     (&["BatchNormalization"], "training_mode", Int(0)),
-    (&["MultiHeadAttention"], "unidirectional", Int(0)),
     (&["QuantizeLinear"], "precision", Int(0)),
     (&["Scan"], "directions", Absent),
     (&["SpaceToDepth"], "mode", Text("DCR")),
