@@ -25,6 +25,7 @@ use super::proto;
 pub use kernel::Kernel;
 use kernel::Own;
 pub use node::{Node, Opsets};
+pub use standard::CASES;
 
 /// A kernel for a node, or why there is none for this one.
 type Build = fn(&Node) -> Result<Arc<dyn Kernel>, Refusal>;

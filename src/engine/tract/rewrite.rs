@@ -2,6 +2,7 @@
 //! tract cannot read into what it can without changing an answer. Each is a function over the message that is tested by
 //! itself; [`rewrite`] has their order.
 
+mod claim;
 mod zipmap;
 
 use tract_onnx::pb::ModelProto;
@@ -22,5 +23,7 @@ pub fn rewrite(model: &mut ModelProto) -> Result<Notes, LoadError> {
     if let Some(graph) = &mut model.graph {
         notes.classes = zipmap::drop(graph)?;
     }
+    // The last one: it goes by what the nodes have become.
+    claim::claim(model);
     Ok(notes)
 }

@@ -35,7 +35,7 @@ impl<'g> Scope<'g> {
         }
         let told = graph.input.iter().chain(&graph.value_info).chain(&graph.output);
         let mut types: HashMap<&str, OnnxType> =
-            told.filter_map(|info| Some((&*info.name, element_type(info)?))).collect();
+            told.filter_map(|info| Some((&*info.name, declared_type(info)?))).collect();
         types.extend(
             stored.iter().filter_map(|(name, tensor)| Some((*name, OnnxType::try_from(tensor.data_type).ok()?))),
         );
@@ -95,7 +95,8 @@ pub fn attribute<'n>(node: &'n NodeProto, name: &str) -> Option<&'n tract_onnx::
     node.attribute.iter().find(|attribute| attribute.name == name)
 }
 
-fn element_type(info: &ValueInfoProto) -> Option<OnnxType> {
+/// The element type that a file declares for a value.
+pub fn declared_type(info: &ValueInfoProto) -> Option<OnnxType> {
     let type_proto::Value::TensorType(tensor) = info.r#type.as_ref()?.value.as_ref()?;
     OnnxType::try_from(tensor.elem_type).ok().filter(|&known| known != OnnxType::Undefined)
 }
