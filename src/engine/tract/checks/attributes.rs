@@ -19,7 +19,6 @@ use Neutral::{Absent, Int};
 const IGNORED: &[(&[&str], &str, Neutral)] = &[
     // Before operator set 7 a second operand could be laid along an axis of the first one.
     (&["Add", "And", "Div", "Equal", "Greater", "Less", "Mul", "Or", "Pow", "Sub", "Xor"], "axis", Absent),
-    (&["MultiHeadAttention"], "unidirectional", Int(0)),
     (&["Scan"], "directions", Absent),
 ];
 

@@ -13,12 +13,9 @@ const MICROSOFT: &[&str] = &[
     "FastGelu",
     "GatherBlockQuantized",
     "Gelu",
-    "GroupQueryAttention",
     "MatMulNBits",
-    "MultiHeadAttention",
     "QuantizeLinear",
     "QuickGelu",
-    "RotaryEmbedding",
     "SimplifiedLayerNormalization",
     "SkipLayerNormalization",
     "SkipSimplifiedLayerNormalization",
@@ -66,6 +63,9 @@ fn hint(node: &NodeProto) -> &'static str {
         (_, "Loop") => "Export the model with a fixed number of iterations, so that the loop is unrolled",
         (_, name) if name.contains("Sequence") || name.starts_with("Optional") => {
             "Export the model so that it uses tensors only"
+        }
+        ("com.microsoft", "GroupQueryAttention") => {
+            "Text generation keeps state between requests, which this server does not; serve models that answer at once"
         }
         ("com.microsoft", _) => "Save the model before ONNX Runtime optimises it: its fused operators are its own",
         _ => "Export the model with another operator set or without this operator",
