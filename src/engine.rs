@@ -142,6 +142,10 @@ pub struct OperatorUse {
 pub enum Support {
     /// By the engine library.
     Engine,
+    /// By an operator of our own inside that engine.
+    Own,
+    /// Not as such: the graph is rewritten so that it is not needed.
+    Rewritten,
     /// Not at all; the words say why.
     Refused(String),
 }

@@ -76,6 +76,8 @@ fn report(inspection: &Inspection, digest: Digest, size: usize) -> Result<String
     for used in &inspection.operators {
         let support = match &used.support {
             Support::Engine => "by tract".into(),
+            Support::Own => "by onnxd".into(),
+            Support::Rewritten => "by rewriting the graph without it".into(),
             Support::Refused(reason) => format!("refused: {reason}"),
         };
         writeln!(text, "{:>6} x  {}.{}  {support}", used.count, used.domain, used.operator)?;

@@ -10,4 +10,5 @@ mod hostile;
 mod middleware;
 mod mutations;
 mod predict;
+mod text;
 mod v2;

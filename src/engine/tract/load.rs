@@ -11,20 +11,20 @@ use super::plans::Plans;
 use super::proto::{self, Declared};
 use super::session::{About, TractSession};
 use super::{Config, bounds, checks, convert, dims, interface, limits, nan, ops, rewrite};
-use crate::engine::{Inspection, LoadError, ModelSource, guard};
+use crate::engine::{Inspection, LoadError, ModelSource, Support, guard};
 use crate::tensor::Shape;
 
 pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadError> {
     let mut model = proto::decode(&source.bytes)?;
     limits::check(&model, &config.limits)?;
     let summary = proto::summary(&model);
-    let notes = rewrite::rewrite(&mut model)?;
+    let notes = rewrite::rewrite(&mut model, &source.bytes)?;
     let onnx = framework();
     checks::check(&model, graph(&model)?, &|operator| onnx.op_register.0.contains_key(operator))?;
     dims::clean(model.graph.as_mut().ok_or_else(no_graph)?);
     let declared = Declared::of(graph(&model)?)?;
     let blame = Blame::of(graph(&model)?);
-    let nan_stopper = nan::stopper(graph(&model)?);
+    let nan_stoppers = nan::stoppers(graph(&model)?);
     ops::qualify(model.graph.as_mut().ok_or_else(no_graph)?);
     let parsed = parse(&onnx, &model, source, &blame)?;
     axes(graph(&model)?, &parsed, &declared, config)?;
@@ -37,15 +37,23 @@ pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadE
     let (sample, prepared) = prepare(&plans, &declared)?;
     let signature = interface::signature(declared, &parsed, &prepared, &sample)?;
     let about = About { signature, summary, classes: notes.classes };
-    Ok(TractSession::new(about, plans, sample, nan_stopper, source.bytes.len()))
+    Ok(TractSession::new(about, plans, sample, nan_stoppers, source.bytes.len()))
 }
 
 pub fn inspect(source: &ModelSource) -> Result<Inspection, LoadError> {
     let mut model = proto::decode(&source.bytes)?;
     let onnx = framework();
-    let operators = checks::operators(&model, graph(&model)?, &|operator| onnx.op_register.0.contains_key(operator));
+    let known = |operator: &str| onnx.op_register.0.contains_key(operator);
+    let mut operators = checks::operators(&model, graph(&model)?, &known);
     let summary = proto::summary(&model);
-    rewrite::rewrite(&mut model)?;
+    // What the rewrites object to is told by loading; here the file is described as far as it goes.
+    if rewrite::rewrite(&mut model, &source.bytes).is_ok() {
+        let left = checks::operators(&model, graph(&model)?, &known);
+        for used in &mut operators {
+            let same = left.iter().find(|other| (&other.domain, &other.operator) == (&used.domain, &used.operator));
+            used.support = same.map_or(Support::Rewritten, |same| same.support.clone());
+        }
+    }
     dims::clean(model.graph.as_mut().ok_or_else(no_graph)?);
     let signature = Declared::of(graph(&model)?).map(Declared::signature);
     Ok(Inspection { graph: summary, signature, operators })

@@ -21,22 +21,11 @@ use Neutral::{Absent, Float, Int, Text};
 const IGNORED: &[(&[&str], &str, Neutral)] = &[
     // Before operator set 7 a second operand could be laid along an axis of the first one.
     (&["Add", "And", "Div", "Equal", "Greater", "Less", "Mul", "Or", "Pow", "Sub", "Xor"], "axis", Absent),
-    (&["Attention"], "left_window_size", Int(-1)),
-    (&["Attention"], "right_window_size", Int(-1)),
     (&["BatchNormalization"], "training_mode", Int(0)),
-    (&["GRU", "LSTM", "RNN"], "activation_alpha", Absent),
-    (&["GRU", "LSTM", "RNN"], "activation_beta", Absent),
-    (&["GRU", "LSTM", "RNN"], "clip", Absent),
-    (&["GRU", "LSTM", "RNN"], "output_sequence", Int(0)),
-    (&["LSTM"], "input_forget", Int(0)),
     (&["MultiHeadAttention"], "unidirectional", Int(0)),
-    (&["QuantizeLinear"], "precision", Int(0)),
     (&["Scan"], "directions", Absent),
     (&["SpaceToDepth"], "mode", Text("DCR")),
     (&["Swish"], "alpha", Float(1.0)),
-    (&["TreeEnsembleClassifier"], "base_values_as_tensor", Absent),
-    (&["TreeEnsembleClassifier"], "class_weights_as_tensor", Absent),
-    (&["TreeEnsembleClassifier"], "nodes_values_as_tensor", Absent),
 ];
 
 /// Refuses a node with an attribute that would be ignored.
