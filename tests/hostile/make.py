@@ -120,6 +120,7 @@ def versions_and_domains():
     save("own_operator_by_its_inner_name", build([node("ai.onnx.ml.Scaler", ["x"], ["y"])]))
     save("operator_name_with_nul", build([node("Re\0lu", ["x"], ["y"])]))
     save("recursive_function", recursive())
+    save("functions_doubling", doubling())
 
 
 def recursive():
@@ -127,6 +128,16 @@ def recursive():
     once = helper.make_function("mine", "F", ["a"], ["b"], [node("F", ["a"], ["b"], domain="mine")], opset)
     twice = helper.make_function("mine", "G", ["a"], ["b"], [node("F", ["a"], ["c"], domain="mine"), node("G", ["c"], ["b"], domain="mine")], opset)
     return build([node("G", ["x"], ["y"], domain="mine")], domains=["mine"], functions=[once, twice])
+
+
+def doubling():
+    """Functions that each call the one before twice: 2^40 nodes when they are written out."""
+    opset = [helper.make_opsetid("", OPSET), helper.make_opsetid("mine", 1)]
+    functions = [helper.make_function("mine", "F0", ["a"], ["b"], [node("Relu", ["a"], ["b"])], opset)]
+    for at in range(1, 40):
+        twice = [node(f"F{at - 1}", ["a"], ["c"], domain="mine"), node(f"F{at - 1}", ["c"], ["b"], domain="mine")]
+        functions.append(helper.make_function("mine", f"F{at}", ["a"], ["b"], twice, opset))
+    return build([node("F39", ["x"], ["y"], domain="mine")], domains=["mine"], functions=functions)
 
 
 def shapes():
@@ -387,6 +398,11 @@ def inner_graphs():
     endless = body([node("Identity", ["go"], ["more"]), node("Relu", ["v"], ["v2"])], ["v2"])
     save("loop_without_end", build([node("Loop", ["", "yes", "x"], ["y"], body=endless)], weights={"yes": np.array(True)}))
     save("loop_of_a_quintillion", build([node("Loop", ["times", "", "x"], ["y"], body=endless)], weights={"times": np.int64(10**18)}))
+    last = endless
+    for level in range(6):
+        outer = [node("Identity", ["go"], ["more"]), node("Loop", ["times", "", "v"], ["v2"], body=last, name=f"level{level}")]
+        last = body(outer, ["v2"])
+    save("loop_in_loop_in_loop", build([node("Loop", ["times", "", "x"], ["y"], body=last)], weights={"times": np.int64(100)}))
     doubling = body([node("Identity", ["go"], ["more"]), node("Concat", ["v", "v"], ["v2"], axis=0)], ["v2"])
     save("loop_doubling", build([node("Loop", ["times", "", "x"], ["y"], body=doubling)], weights={"times": np.int64(60)}))
     growing = body([node("Identity", ["go"], ["more"]), node("Identity", ["v"], ["v2"]), node("Identity", ["v"], ["out"])], ["v2", "out"])
