@@ -1,12 +1,13 @@
 //! `CDist` of `com.microsoft`: the distance of each row of one table from each row of another, which the exporter of
 //! scikit-learn writes for nearest neighbours and Gaussian processes when it is asked for it.
 
-use tract_onnx::prelude::{Arc, Datum, DatumType, TVec, Tensor, TractError, TractResult, TypedFact, tvec};
+use tract_onnx::prelude::{Arc, DatumType, TVec, Tensor, TractError, TractResult, TypedFact, tvec};
 use tract_onnx::tract_hir::internal::DatumTypeExt;
 
 use super::super::Kernel;
 use super::super::node::{Node, malformed};
 use super::super::values::{one_of, required, slice, tensor};
+use super::linear::affordable;
 use crate::engine::tract::checks::Refusal;
 
 #[derive(Debug)]
@@ -44,7 +45,7 @@ impl Kernel for CDist {
         let (wide_a, wide_b) = (a.cast_to::<f64>()?, b.cast_to::<f64>()?);
         let (left, right) = (slice::<f64>(&wide_a)?, slice::<f64>(&wide_b)?);
         let row = |values: &[f64], at: usize| at * columns..values.len().min((at + 1) * columns);
-        let mut out = Vec::with_capacity(rows * others);
+        let mut out = Vec::with_capacity(affordable(rows, others)?);
         for i in 0..rows {
             for j in 0..others {
                 let pairs = left[row(left, i)].iter().zip(&right[row(right, j)]);

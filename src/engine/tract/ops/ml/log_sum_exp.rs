@@ -1,7 +1,7 @@
 //! `ReduceLogSumExp`, which is what naive Bayes and mixtures end in. The largest value is taken off first, so that
 //! exponentials neither overflow nor all vanish.
 
-use tract_onnx::prelude::{Arc, Datum, DatumType, TDim, TVec, Tensor, TractError, TractResult, TypedFact, tvec};
+use tract_onnx::prelude::{Arc, DatumType, TDim, TVec, Tensor, TractError, TractResult, TypedFact, tvec};
 use tract_onnx::tract_hir::internal::DatumTypeExt;
 
 use super::super::Kernel;
