@@ -322,7 +322,219 @@ def operators():
     ensembles()
 
 
+# ---------------------------------------------------------------- models of scikit-learn, XGBoost and LightGBM
+
+
+def table(kind, features=5, rows=120, missing=False, classes=3):
+    """Rows and what to learn of them: "two" or "three" classes, "number", "count", "positive", "pair" of numbers."""
+    from sklearn.datasets import make_classification, make_regression
+
+    if kind in ("two", "three"):
+        x, y = make_classification(rows, features, n_informative=features - 1, n_redundant=0,
+                                   n_classes=2 if kind == "two" else classes, n_clusters_per_class=1, random_state=5)
+    else:
+        x, y = make_regression(rows, features, n_informative=features, n_targets=2 if kind == "pair" else 1, random_state=5)
+        y = y / 50
+        if kind in ("count", "positive"):
+            y = np.round(np.exp(y / 2)) if kind == "count" else np.exp(y / 2)
+    x = x.astype(np.float32)
+    if missing:
+        x[np.random.default_rng(6).random(x.shape) < 0.15] = NAN
+    return x, y
+
+
+WORDS = np.array(["zebra", "ant", "ü"])
+SHAPES = [1, 8, 0, 19]
+
+
+def save(family, name, model, x, **more):
+    """A case with batches of several sizes, rows that nothing was fitted on among them."""
+    rng = np.random.default_rng(7)
+    port = model.graph.input[0]
+    wide = rng.normal(scale=2, size=x.shape).astype(x.dtype)
+    if x.dtype.kind == "f":
+        wide[np.isnan(x)] = NAN
+    pool = np.concatenate([x[:14], wide[:14]])
+    # Some exporters declare one row.
+    for output in model.graph.output:
+        if output.type.HasField("tensor_type") and output.type.tensor_type.shape.dim:
+            output.type.tensor_type.shape.dim[0].Clear()
+    # ONNX Runtime's ArrayFeatureExtractor takes no empty batch, and an empty list of maps tells no classes.
+    some = any(node.op_type in ("ArrayFeatureExtractor", "ZipMap") for node in model.graph.node)
+    sizes = [size for size in SHAPES if size or not some]
+    case.write(HERE / family, name, model, [{port.name: pool[:size]} for size in sizes], **more)
+
+
+def scikit(name, estimator, kind="two", words=False, x=None, dtype="float32", options=None, **more):
+    from skl2onnx import to_onnx
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType
+
+    rows, y = table(kind, missing=more.pop("missing", False)) if x is None else x
+    if words:
+        y = WORDS[y]
+    estimator.fit(rows, y)
+    kinds = {"float32": FloatTensorType, "float64": DoubleTensorType, "int64": Int64TensorType}
+    ports = [("x", kinds[dtype]([None, rows.shape[1]]))]
+    zipmap = more.pop("zipmap", False)
+    options = options or {}
+    if hasattr(estimator, "predict_proba"):
+        options = {"zipmap": zipmap} | options
+    model = to_onnx(estimator, initial_types=ports, options={id(estimator): options} if options else None,
+                    target_opset={"": 18, ML: 3})
+    save("trees", name, model, rows.astype(dtype), **more)
+
+
+def plain_attributes():
+    """skl2onnx hands numpy's integers and truth values to onnx, which takes Python's integers only."""
+    from skl2onnx.common import _container
+
+    original = _container.make_node
+
+    def number(value):
+        value = value.item() if isinstance(value, np.generic) else value
+        return int(value) if isinstance(value, bool) else value
+
+    def plain(value):
+        value = value.tolist() if isinstance(value, np.ndarray) else value
+        return [number(x) for x in value] if isinstance(value, list) else number(value)
+
+    def make_node(*arguments, **attributes):
+        return original(*arguments, **{key: plain(value) for key, value in attributes.items()})
+
+    _container.make_node = make_node
+
+
+def sklearn():
+    from sklearn import ensemble as e
+    from sklearn import tree as t
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    plain_attributes()
+    r = {"random_state": 0}
+    few = {"n_estimators": 4, "max_depth": 3, **r}
+    for zipmap in (True, False):
+        word = "zipmap" if zipmap else "plain"
+        scikit(f"decision_tree_two_{word}", t.DecisionTreeClassifier(max_depth=4, **r), zipmap=zipmap)
+        scikit(f"random_forest_three_{word}", e.RandomForestClassifier(**few), "three", zipmap=zipmap)
+        scikit(f"random_forest_words_{word}", e.RandomForestClassifier(**few), "three", words=True, zipmap=zipmap)
+        scikit(f"gradient_boosting_two_{word}", e.GradientBoostingClassifier(**few), zipmap=zipmap)
+    scikit("decision_tree_three", t.DecisionTreeClassifier(max_depth=4, **r), "three")
+    scikit("decision_tree_words", t.DecisionTreeClassifier(max_depth=4, **r), words=True)
+    scikit("extra_tree", t.ExtraTreeClassifier(max_depth=4, **r), "three")
+    scikit("decision_tree_regressor", t.DecisionTreeRegressor(max_depth=4, **r), "number")
+    scikit("decision_tree_pair", t.DecisionTreeRegressor(max_depth=4, **r), "pair")
+    scikit("random_forest_two", e.RandomForestClassifier(**few))
+    scikit("random_forest_two_words", e.RandomForestClassifier(**few), words=True)
+    scikit("random_forest_scaled", make_pipeline(StandardScaler(), e.RandomForestClassifier(**few)), "three")
+    scikit("random_forest_double", e.RandomForestClassifier(**few), "three", dtype="float64")
+    scikit("random_forest_integers", e.RandomForestClassifier(**few), "three", dtype="int64")
+    scikit("random_forest_regressor", e.RandomForestRegressor(**few), "number")
+    scikit("random_forest_pair", e.RandomForestRegressor(**few), "pair")
+    scikit("extra_trees_two", e.ExtraTreesClassifier(**few))
+    scikit("extra_trees_three", e.ExtraTreesClassifier(**few), "three")
+    scikit("extra_trees_regressor", e.ExtraTreesRegressor(**few), "number")
+    scikit("extra_trees_pair", e.ExtraTreesRegressor(**few), "pair")
+    scikit("gradient_boosting_three", e.GradientBoostingClassifier(**few), "three")
+    scikit("gradient_boosting_raw", e.GradientBoostingClassifier(**few), "three", options={"raw_scores": True})
+    scikit("gradient_boosting_words", e.GradientBoostingClassifier(**few), words=True)
+    for loss in ("squared_error", "absolute_error", "huber", "quantile"):
+        scikit(f"gradient_boosting_{loss}", e.GradientBoostingRegressor(loss=loss, **few), "number")
+    hist = {"max_iter": 4, "max_leaf_nodes": 6, "min_samples_leaf": 4, **r}
+    for missing in (False, True):
+        word = "missing" if missing else "plain"
+        scikit(f"hist_two_{word}", e.HistGradientBoostingClassifier(**hist), missing=missing)
+        scikit(f"hist_three_{word}", e.HistGradientBoostingClassifier(**hist), "three", missing=missing)
+        scikit(f"hist_regressor_{word}", e.HistGradientBoostingRegressor(**hist), "number", missing=missing)
+    scikit("hist_poisson", e.HistGradientBoostingRegressor(loss="poisson", **hist), "count")
+    scikit("isolation_forest", e.IsolationForest(n_estimators=3, max_samples=24, **r))
+    scikit("adaboost_two", e.AdaBoostClassifier(t.DecisionTreeClassifier(max_depth=2), n_estimators=3, **r))
+    scikit("adaboost_three", e.AdaBoostClassifier(t.DecisionTreeClassifier(max_depth=2), n_estimators=3, **r), "three", words=True)
+    scikit("adaboost_regressor", e.AdaBoostRegressor(t.DecisionTreeRegressor(max_depth=2), n_estimators=3, **r), "number")
+    scikit("bagging", e.BaggingClassifier(t.DecisionTreeClassifier(max_depth=3), n_estimators=3, **r), "three")
+    scikit("bagging_features", e.BaggingClassifier(t.DecisionTreeClassifier(max_depth=3), n_estimators=3, max_features=3, **r))
+    scikit("bagging_regressor", e.BaggingRegressor(t.DecisionTreeRegressor(max_depth=3), n_estimators=3, **r), "number")
+    some = [("forest", e.RandomForestClassifier(**few)), ("tree", t.DecisionTreeClassifier(max_depth=3, **r))]
+    scikit("voting_soft", e.VotingClassifier(some, voting="soft", flatten_transform=False), "three")
+    scikit("voting_hard", e.VotingClassifier(some, voting="hard", flatten_transform=False), "three")
+    some = [("forest", e.RandomForestRegressor(**few)), ("tree", t.DecisionTreeRegressor(max_depth=3, **r))]
+    scikit("voting_regressor", e.VotingRegressor(some), "number")
+
+
+def xgboost():
+    import xgboost as xgb
+    from onnxmltools import convert_xgboost
+    from onnxmltools.convert.common.data_types import FloatTensorType
+
+    few = {"n_estimators": 4, "max_depth": 3, "random_state": 0, "n_jobs": 1}
+
+    def write(name, estimator, kind="two", missing=False, fit=None, x=None, **more):
+        x, y = table(kind, missing=missing) if x is None else x
+        estimator.fit(x, y, **(fit(x, y) if fit else {}))
+        model = convert_xgboost(estimator, initial_types=[("x", FloatTensorType([None, x.shape[1]]))], target_opset=15)
+        save("xgboost", name, model, x, **more)
+
+    for missing in (False, True):
+        word = "missing" if missing else "plain"
+        write(f"two_{word}", xgb.XGBClassifier(**few), missing=missing)
+        write(f"three_{word}", xgb.XGBClassifier(**few), "three", missing)
+        write(f"regressor_{word}", xgb.XGBRegressor(**few), "number", missing)
+    write("softprob", xgb.XGBClassifier(objective="multi:softprob", **few), "three")
+    write("logistic", xgb.XGBClassifier(objective="binary:logistic", **few))
+    for objective, kind in {
+        "reg:squarederror": "number", "reg:absoluteerror": "number", "reg:squaredlogerror": "positive",
+        "reg:pseudohubererror": "number", "count:poisson": "count", "reg:gamma": "positive", "reg:tweedie": "positive",
+    }.items():
+        write(f"objective_{objective.replace(':', '_')}", xgb.XGBRegressor(objective=objective, **few), kind)
+    write("base_score", xgb.XGBRegressor(base_score=3.5, **few), "number")
+    write("base_score_two", xgb.XGBClassifier(base_score=0.2, **few))
+    # onnxmltools cannot convert the booster dart and rankers.
+    write("forest_two", xgb.XGBRFClassifier(**few))
+    write("forest_regressor", xgb.XGBRFRegressor(**few), "number")
+    write("stopped", xgb.XGBRegressor(early_stopping_rounds=2, **few | {"n_estimators": 30}), "number",
+          fit=lambda x, y: {"eval_set": [(x[:30], y[:30][::-1])], "verbose": False})
+    write("leafwise", xgb.XGBClassifier(grow_policy="lossguide", max_leaves=7, tree_method="hist", **few | {"max_depth": 0}))
+
+
+def lightgbm():
+    import lightgbm as lgb
+    from onnxmltools import convert_lightgbm
+    from onnxmltools.convert.common.data_types import FloatTensorType
+
+    few = {"n_estimators": 4, "num_leaves": 6, "min_child_samples": 4, "random_state": 0, "n_jobs": 1, "verbose": -1}
+
+    def write(name, estimator, kind="two", missing=False, zipmap=False, x=None, fit=None, **more):
+        x, y = table(kind, missing=missing) if x is None else x
+        estimator.fit(x, y, **(fit or {}))
+        model = convert_lightgbm(estimator, initial_types=[("x", FloatTensorType([None, x.shape[1]]))],
+                                 target_opset=15, zipmap=zipmap)
+        save("lightgbm", name, model, x, **more)
+
+    for missing in (False, True):
+        word = "missing" if missing else "plain"
+        write(f"two_{word}", lgb.LGBMClassifier(**few), missing=missing)
+        write(f"three_{word}", lgb.LGBMClassifier(**few), "three", missing)
+        write(f"regressor_{word}", lgb.LGBMRegressor(**few), "number", missing)
+    write("two_zipmap", lgb.LGBMClassifier(**few), zipmap=True)
+    write("three_zipmap", lgb.LGBMClassifier(**few), "three", zipmap=True)
+    for objective in ("regression_l1", "huber", "quantile"):
+        write(f"objective_{objective}", lgb.LGBMRegressor(objective=objective, **few), "number")
+    for objective in ("poisson", "tweedie", "gamma"):
+        write(f"objective_{objective}", lgb.LGBMRegressor(objective=objective, **few), "positive")
+    bagged = {"subsample": 0.6, "subsample_freq": 1}
+    for boosting in ("dart", "rf"):
+        more = bagged if boosting == "rf" else {}
+        write(f"{boosting}_two", lgb.LGBMClassifier(boosting_type=boosting, **few, **more))
+        write(f"{boosting}_regressor", lgb.LGBMRegressor(boosting_type=boosting, **few, **more), "number")
+    x, y = table("number")
+    x[:, 0], x[:, 1] = np.arange(len(x)) % 9, np.arange(len(x)) % 4
+    groups = {"cat_smooth": 1, "min_data_per_group": 1, "max_cat_to_onehot": 1}
+    y = y + np.isin(x[:, 0], [1, 4, 5, 8]) * 3 + (x[:, 1] == 2)
+    write("categories", lgb.LGBMRegressor(**few, **groups), x=(x, y), fit={"categorical_feature": [0, 1]})
+    write("categories_two", lgb.LGBMClassifier(**few, **groups), x=(x, (y > 1).astype(int)), fit={"categorical_feature": [0, 1]})
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    for family in sys.argv[1:] or ["operators"]:
+    for family in sys.argv[1:] or ["operators", "sklearn", "xgboost", "lightgbm"]:
         globals()[family]()

@@ -4,6 +4,7 @@
 
 mod attributes;
 mod operators;
+mod schemas;
 mod scope;
 
 use std::collections::{BTreeMap, HashSet};
@@ -105,8 +106,8 @@ impl<'m> Rules<'m> {
     fn refusal(&self, node: &NodeProto, scope: &Scope) -> Option<Refusal> {
         let of_tract = || {
             operators::unknown(node, self.known)
+                .or_else(|| schemas::foreign(node))
                 .or_else(|| attributes::ignored(node))
-                .or_else(|| operators::wrong(node, scope))
         };
         let own = ops::is_own(proto::domain(&node.domain), &node.op_type);
         self.functions

@@ -1,10 +1,8 @@
 //! Operators that are not there, and operators whose answers would be wrong.
 
-use tract_onnx::pb::tensor_proto::DataType as OnnxType;
-use tract_onnx::pb::{NodeProto, TensorProto};
+use tract_onnx::pb::NodeProto;
 
 use super::super::proto;
-use super::scope::Scope;
 use super::{Known, Refusal};
 
 /// Operators of `com.microsoft` that tract implements as that domain means them. tract goes by the name alone, so any
@@ -72,45 +70,4 @@ fn hint(node: &NodeProto) -> &'static str {
         ("com.microsoft", _) => "Save the model before ONNX Runtime optimises it: its fused operators are its own",
         _ => "Export the model with another operator set or without this operator",
     }
-}
-
-/// Refuses what tract runs but gets wrong.
-pub fn wrong(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
-    match &*node.op_type {
-        "BitShift" => shift(node, scope),
-        "Celu" if node.input.iter().any(|input| scope.may_be_f16(input)) => {
-            Some(Refusal::new("in half precision its result is wrong", "Export the model in float32"))
-        }
-        _ => None,
-    }
-}
-
-fn shift(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
-    let by = node.input.get(1)?;
-    let width = match scope.element_type(by) {
-        Some(OnnxType::Uint64 | OnnxType::Int64) => 64,
-        Some(OnnxType::Uint32 | OnnxType::Int32) => 32,
-        Some(OnnxType::Uint16 | OnnxType::Int16) => 16,
-        _ => 8,
-    };
-    let in_range =
-        scope.stored(by).and_then(stored_integers).is_some_and(|by| by.iter().all(|by| (0..width).contains(by)));
-    (!in_range).then(|| {
-        Refusal::new(
-            "the engine shifts by the width of the type or more in a way of its own",
-            "Shift by a constant smaller than the width of the type",
-        )
-    })
-}
-
-/// The elements of a small stored tensor of integers.
-fn stored_integers(tensor: &TensorProto) -> Option<Vec<i64>> {
-    let width = proto::datatype(OnnxType::try_from(tensor.data_type).ok()?).filter(|d| d.is_integer())?.width()?;
-    if !tensor.raw_data.is_empty() {
-        let value = |chunk: &[u8]| chunk.iter().rev().fold(0i64, |value, &byte| (value << 8) | i64::from(byte));
-        return Some(tensor.raw_data.chunks(width).map(value).collect());
-    }
-    let small = tensor.int32_data.iter().map(|&x| i64::from(x));
-    let large = tensor.uint64_data.iter().map(|&x| i64::try_from(x).unwrap_or(i64::MAX));
-    Some(small.chain(tensor.int64_data.iter().copied()).chain(large).collect())
 }

@@ -12,6 +12,7 @@ mod classifier;
 mod ensemble;
 mod forest;
 mod layout;
+mod members;
 mod opset_5;
 mod real;
 mod regressor;

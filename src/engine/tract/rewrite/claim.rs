@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use tract_onnx::pb::tensor_proto::DataType as OnnxType;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 
-use super::super::checks::attribute;
+use super::super::checks::{Scope, attribute};
 use super::super::ops::CASES;
 use super::super::{dims, ops, proto};
 
@@ -42,7 +42,7 @@ fn claim_in(graph: &mut GraphProto, opset: i64) {
 
 /// What the file tells about the values of a graph.
 struct Known<'g> {
-    stored: HashMap<&'g str, &'g TensorProto>,
+    scope: Scope<'g>,
     ranks: HashMap<&'g str, usize>,
     /// Values some size of which may be known only at run time.
     found: HashSet<&'g str>,
@@ -53,28 +53,25 @@ const FINDERS: &[&str] = &["Compress", "Loop", "NonMaxSuppression", "NonZero", "
 
 impl<'g> Known<'g> {
     fn of(graph: &'g GraphProto) -> Self {
-        let mut stored: HashMap<&str, &TensorProto> = graph.initializer.iter().map(|t| (t.name.as_str(), t)).collect();
+        let scope = Scope::of(graph);
         let mut found: HashSet<&str> = HashSet::new();
         for node in &graph.node {
-            if let ("Constant", Some(output), Some(value)) =
-                (&*node.op_type, node.output.first(), attribute(node, "value").and_then(|value| value.t.as_ref()))
-            {
-                stored.insert(output, value);
-            }
+            let finds = FINDERS.contains(&&*node.op_type)
+                || node.op_type == "Pad" && given(node, 1).is_some_and(|lengths| scope.stored(lengths).is_none());
             // Files list nodes after what they use.
-            if FINDERS.contains(&&*node.op_type) || node.input.iter().any(|input| found.contains(input.as_str())) {
+            if finds || node.input.iter().any(|input| found.contains(input.as_str())) {
                 found.extend(node.output.iter().map(String::as_str));
             }
         }
         let told = graph.input.iter().chain(&graph.value_info).chain(&graph.output);
         let mut ranks: HashMap<&str, usize> =
             told.filter_map(|info| Some((&*info.name, dims::shape(info)?.dim.len()))).collect();
-        ranks.extend(stored.iter().map(|(name, tensor)| (*name, tensor.dims.len())));
-        Self { stored, ranks, found }
+        ranks.extend(graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor.dims.len())));
+        Self { scope, ranks, found }
     }
 
     fn stored(&self, node: &NodeProto, at: usize) -> Option<&'g TensorProto> {
-        self.stored.get(given(node, at)?).copied()
+        self.scope.stored(given(node, at)?)
     }
 
     /// Whether an input is left out or stored.
@@ -83,12 +80,16 @@ impl<'g> Known<'g> {
     }
 
     fn rank(&self, node: &NodeProto, at: usize) -> Option<usize> {
-        self.ranks.get(given(node, at)?).copied()
+        let name = given(node, at)?;
+        self.ranks.get(name).copied().or_else(|| self.scope.stored(name).map(|stored| stored.dims.len()))
     }
 
     fn ours(&self, node: &NodeProto, opset: i64) -> bool {
         let int = |name: &str, default: i64| attribute(node, name).map_or(default, |value| value.i);
         match &*node.op_type {
+            // The bound that is left out is the largest number there is, and not infinity.
+            "Clip" if opset < 11 => attribute(node, "min").is_none() || attribute(node, "max").is_none(),
+            "Clip" => given(node, 1).is_none() || given(node, 2).is_none(),
             "BatchNormalization" => {
                 let usual = int("training_mode", 0) == 0 && int("spatial", 1) == 1;
                 let outputs = node.output.iter().filter(|output| !output.is_empty()).count();
@@ -98,6 +99,10 @@ impl<'g> Known<'g> {
             "Dropout" => given(node, 2).is_some() && self.flag(node, 2) != Some(false),
             "MatMul" => self.rank(node, 0) == Some(1) && self.rank(node, 1) == Some(1),
             "Pad" => !self.plain_pad(node, opset),
+            "Sigmoid" => {
+                let double = |value: &String| self.scope.element_type(value) == Some(OnnxType::Double);
+                node.input.iter().chain(&node.output).any(double)
+            }
             "Slice" => node.input.first().is_some_and(|input| self.found.contains(input.as_str())),
             "Split" => attribute(node, "num_outputs").is_some() || !self.settled(node, 1),
             "Swish" => attribute(node, "alpha").is_some_and(|alpha| alpha.f != 1.0),

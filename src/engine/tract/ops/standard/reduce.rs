@@ -1,16 +1,27 @@
-//! `ReduceMax` and `ReduceMin`: also of truth values, of nothing but infinities, and with NaN winning.
+//! `ReduceMax` and `ReduceMin`: also of truth values, of nothing but infinities, and with NaN winning. And the sums of
+//! absolute values, of squares, and their roots and logarithms, for all types.
 
 use tract_onnx::prelude::{Arc, Datum, DatumType, TDim, TVec, Tensor, TractResult, TypedFact, tvec};
 
 use super::super::Kernel;
 use super::super::node::Node;
 use super::super::values::{required, slice, tensor};
-use super::shapes::{axis, each, error, fact, for_numbers, integers, known, strides};
+use super::shapes::{axis, each, error, fact, for_numbers, integers, known, narrow, strides, wide};
 use crate::engine::tract::checks::Refusal;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Max,
+    Min,
+    L1,
+    L2,
+    LogSum,
+    SumSquare,
+}
 
 #[derive(Debug)]
 struct Reduce {
-    least: bool,
+    kind: Kind,
     keep: bool,
     /// Axes that are no input.
     axes: Option<Vec<i64>>,
@@ -18,18 +29,34 @@ struct Reduce {
 }
 
 pub fn max(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
-    build(node, false)
+    build(node, Kind::Max)
 }
 
 pub fn min(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
-    build(node, true)
+    build(node, Kind::Min)
 }
 
-fn build(node: &Node, least: bool) -> Result<Arc<dyn Kernel>, Refusal> {
+pub fn l1(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
+    build(node, Kind::L1)
+}
+
+pub fn l2(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
+    build(node, Kind::L2)
+}
+
+pub fn log_sum(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
+    build(node, Kind::LogSum)
+}
+
+pub fn sum_square(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
+    build(node, Kind::SumSquare)
+}
+
+fn build(node: &Node, kind: Kind) -> Result<Arc<dyn Kernel>, Refusal> {
     let input = node.opset() >= 18;
     let axes = if input { None } else { Some(node.ints("axes")?.to_vec()) };
     let idle_without_axes = input && node.int_or("noop_with_empty_axes", 0)? != 0;
-    Ok(Arc::new(Reduce { least, keep: node.int_or("keepdims", 1)? != 0, axes, idle_without_axes }))
+    Ok(Arc::new(Reduce { kind, keep: node.int_or("keepdims", 1)? != 0, axes, idle_without_axes }))
 }
 
 impl Reduce {
@@ -77,10 +104,14 @@ impl Kernel for Reduce {
         let reduced = self.reduced(inputs.get(1).copied().flatten().map(Some), input.rank())?.unwrap_or_default();
         let shape = self.shape(input.shape(), &reduced, 1);
         let datatype = input.datum_type().unquantized();
-        if datatype == DatumType::Bool {
-            return Ok(tvec![extreme::<bool>(input, &reduced, &shape, self.least)?]);
+        if !matches!(self.kind, Kind::Max | Kind::Min) {
+            return Ok(tvec![summed(input, &reduced, &shape, self.kind)?]);
         }
-        Ok(tvec![for_numbers!(datatype, extreme(input, &reduced, &shape, self.least))?])
+        let least = self.kind == Kind::Min;
+        if datatype == DatumType::Bool {
+            return Ok(tvec![extreme::<bool>(input, &reduced, &shape, least)?]);
+        }
+        Ok(tvec![for_numbers!(datatype, extreme(input, &reduced, &shape, least))?])
     }
 }
 
@@ -98,11 +129,7 @@ fn extreme<T: Ordered>(input: &Tensor, reduced: &[bool], shape: &[usize], least:
         let found = if run == 0 { Vec::new() } else { values.chunks_exact(run).filter_map(fold).collect() };
         return tensor(shape, found);
     }
-    // Strides of the output along the axes of the input: zero where it is reduced.
-    let kept: TVec<usize> =
-        input.shape().iter().zip(reduced).map(|(&size, &gone)| if gone { 1 } else { size }).collect();
-    let steps: TVec<usize> =
-        strides(&kept).iter().zip(reduced).map(|(&step, &gone)| if gone { 0 } else { step }).collect();
+    let (kept, steps) = steps(input.shape(), reduced);
     let mut found: Vec<Option<T>> = vec![None; kept.iter().product()];
     let mut next = values.iter();
     each(input.shape(), |at| {
@@ -113,6 +140,50 @@ fn extreme<T: Ordered>(input: &Tensor, reduced: &[bool], shape: &[usize], least:
         }
     });
     tensor(shape, found.into_iter().flatten().collect())
+}
+
+/// The shape that is left with reduced axes of one, and its strides along the axes of the input: zero where it is reduced.
+fn steps(shape: &[usize], reduced: &[bool]) -> (TVec<usize>, TVec<usize>) {
+    let kept: TVec<usize> = shape.iter().zip(reduced).map(|(&size, &gone)| if gone { 1 } else { size }).collect();
+    let steps = strides(&kept).iter().zip(reduced).map(|(&step, &gone)| if gone { 0 } else { step }).collect();
+    (kept, steps)
+}
+
+/// Sums in double precision, or of integers in 64 bits that wrap around.
+fn summed(input: &Tensor, reduced: &[bool], shape: &[usize], kind: Kind) -> TractResult<Tensor> {
+    let (kept, steps) = steps(input.shape(), reduced);
+    let count = kept.iter().product();
+    let place = |at: &[usize]| at.iter().zip(&steps).map(|(at, step)| at * step).sum::<usize>();
+    let datatype = input.datum_type().unquantized();
+    if datatype.is_integer() && matches!(kind, Kind::L1 | Kind::SumSquare) {
+        let (values, mut sums) = (integers(input)?, vec![0i64; count]);
+        let mut next = values.iter();
+        each(input.shape(), |at| {
+            let &value = next.next().unwrap_or(&0);
+            let term = if kind == Kind::L1 { value.wrapping_abs() } else { value.wrapping_mul(value) };
+            sums[place(at)] = sums[place(at)].wrapping_add(term);
+        });
+        return Ok(tensor(shape, sums)?.cast_to_dt(datatype)?.into_owned());
+    }
+    let (values, mut sums) = (wide(input)?, vec![0.0; count]);
+    let mut next = values.iter();
+    each(input.shape(), |at| {
+        let &value = next.next().unwrap_or(&0.0);
+        sums[place(at)] += match kind {
+            Kind::L1 => value.abs(),
+            Kind::LogSum => value,
+            _ => value * value,
+        };
+    });
+    sums.iter_mut().for_each(|sum| match kind {
+        Kind::L2 => *sum = sum.sqrt(),
+        Kind::LogSum => *sum = sum.ln(),
+        _ => {}
+    });
+    if datatype.is_integer() {
+        sums.iter_mut().for_each(|sum| *sum = sum.trunc());
+    }
+    narrow(datatype, shape, sums)
 }
 
 /// What stands for the largest and the smallest of no values.

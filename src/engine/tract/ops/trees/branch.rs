@@ -87,21 +87,22 @@ impl<R: Real> Question<R> {
 }
 
 impl Column {
-    /// Its value for a row that has the feature.
-    pub fn of<R: Real>(&self, row: &[R], sets: &[Vec<f64>]) -> R::Key {
+    /// Its values for some rows that have the feature.
+    #[inline(always)]
+    pub fn of<R: Real, const N: usize>(&self, rows: [&[R]; N], sets: &[Vec<f64>]) -> [R::Key; N] {
         let truth = |value: bool| if value { R::ZERO } else { R::ONE };
         match *self {
-            Self::NanHigh { feature } => row[feature as usize].key(R::HIGHEST),
-            Self::NanLow { feature } => row[feature as usize].key(R::LOWEST),
-            Self::Equal { feature, bits, nan } => {
+            Self::NanHigh { feature } => rows.map(|row| row[feature as usize]).map(|value| value.key(R::HIGHEST)),
+            Self::NanLow { feature } => rows.map(|row| row[feature as usize]).map(|value| value.key(R::LOWEST)),
+            Self::Equal { feature, bits, nan } => rows.map(|row| {
                 let value = row[feature as usize];
                 truth(value == R::of(f64::from_bits(bits)) || (nan && is_nan(value)))
-            }
-            Self::Member { feature, set, nan } => {
+            }),
+            Self::Member { feature, set, nan } => rows.map(|row| {
                 let value = row[feature as usize];
                 let found = sets[set as usize].iter().any(|member| value == R::of(*member));
                 truth(found || (nan && is_nan(value)))
-            }
+            }),
         }
     }
 }
@@ -117,7 +118,7 @@ mod tests {
 
     fn goes<R: Real>(branch: &Branch, value: R, sets: &[Vec<f64>]) -> bool {
         let question = Question::<R>::of(branch);
-        (question.column.of(&[value], sets) > question.key) == question.swapped
+        (question.column.of([&[value]], sets)[0] > question.key) == question.swapped
     }
 
     #[test]

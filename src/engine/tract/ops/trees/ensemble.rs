@@ -77,7 +77,7 @@ impl Ensemble {
     }
 
     /// The ensemble, if it is one.
-    pub fn check(self) -> Result<Self, Refusal> {
+    pub fn check(mut self) -> Result<Self, Refusal> {
         if self.targets == 0 || self.targets > MOST_TARGETS {
             return Err(malformed(format!("it has {} targets or classes", self.targets)));
         }
@@ -91,7 +91,8 @@ impl Ensemble {
             return Err(malformed(format!("a leaf votes for {} of {} targets or classes", vote.target, self.targets)));
         }
         self.check_votes()?;
-        self.check_trees()?;
+        let folded = self.fold_chains();
+        self.check_trees(folded)?;
         Ok(self)
     }
 
@@ -108,9 +109,9 @@ impl Ensemble {
         Ok(())
     }
 
-    /// Every branch is reached once: there are no cycles, no node with two parents, and none without.
-    fn check_trees(&self) -> Result<(), Refusal> {
-        let mut reached = vec![false; self.branches.len()];
+    /// Every branch is reached once: there are no cycles, no node with two parents, and none without. `reached` begins
+    /// with those that nothing leads to any more.
+    fn check_trees(&self, mut reached: Vec<bool>) -> Result<(), Refusal> {
         let mut waiting = Vec::new();
         for root in &self.roots {
             waiting.push(*root);

@@ -59,43 +59,47 @@ impl<R: Real> Forest<R> {
         for start in (0..whole).step_by(LANES * GROUPS) {
             let groups = GROUPS.min((whole - start) / LANES);
             for (group, keys) in block.chunks_exact_mut(width).take(groups).enumerate() {
-                for lane in 0..LANES {
-                    self.fill(&layout.columns, row(start + group * LANES + lane), |at, key| keys[at][lane] = key);
-                }
+                let first = start + group * LANES;
+                self.fill(&layout.columns, std::array::from_fn(|lane| row(first + lane)), keys);
             }
             for (tree, root) in layout.roots.iter().enumerate() {
                 for (group, keys) in block.chunks_exact(width).take(groups).enumerate() {
                     let leaves = walk::rows(&layout.nodes, keys, *root);
-                    for (lane, leaf) in leaves.into_iter().enumerate() {
-                        scores.add(&self.votes, self.aggregate, start + group * LANES + lane, tree, leaf);
-                    }
+                    let first = start + group * LANES;
+                    scores.add(&self.votes, self.aggregate, leaves, |lane| (first + lane, tree));
                 }
             }
         }
-        let mut keys = vec![R::LOWEST; width];
+        let mut keys = vec![[R::LOWEST]; width];
         for at in whole..rows {
-            self.fill(&layout.columns, row(at), |at, key| keys[at] = key);
-            self.walk_row(layout, &keys, at, scores);
+            self.fill(&layout.columns, [row(at)], &mut keys);
+            self.walk_row(layout, keys.as_flattened(), at, scores);
         }
     }
 
     /// One row through all trees.
     fn walk_row<I: Index>(&self, layout: &Layout<R, I>, keys: &[R::Key], row: usize, scores: &mut Scores<R>) {
-        for (group, some) in layout.roots.chunks(LANES).enumerate() {
-            // The last group is filled up with walks that nobody looks at.
-            let mut roots = [Root::default(); LANES];
-            roots[..some.len()].copy_from_slice(some);
-            let leaves = walk::trees(&layout.nodes, keys, &roots);
-            for (lane, leaf) in leaves.into_iter().take(some.len()).enumerate() {
-                scores.add(&self.votes, self.aggregate, row, group * LANES + lane, leaf);
-            }
+        let groups = layout.roots.chunks_exact(LANES);
+        let rest = groups.remainder();
+        for (group, roots) in groups.enumerate() {
+            let Ok(roots) = roots.try_into() else { continue };
+            let leaves = walk::trees(&layout.nodes, keys, roots);
+            scores.add(&self.votes, self.aggregate, leaves, |lane| (row, group * LANES + lane));
+        }
+        // The last group is filled up with walks that nobody looks at.
+        let mut roots = [Root::default(); LANES];
+        roots[..rest.len()].copy_from_slice(rest);
+        let leaves = walk::trees(&layout.nodes, keys, &roots);
+        for (lane, leaf) in leaves.into_iter().take(rest.len()).enumerate() {
+            scores.add(&self.votes, self.aggregate, [leaf], |_| (row, layout.roots.len() - rest.len() + lane));
         }
     }
 
+    /// Computes the columns of some rows.
     #[inline(always)]
-    fn fill(&self, columns: &[Column], row: &[R], mut put: impl FnMut(usize, R::Key)) {
-        for (at, column) in columns.iter().enumerate() {
-            put(at, column.of(row, &self.sets));
+    fn fill<const N: usize>(&self, columns: &[Column], rows: [&[R]; N], keys: &mut [[R::Key; N]]) {
+        for (column, keys) in columns.iter().zip(keys) {
+            *keys = column.of(rows, &self.sets);
         }
     }
 }

@@ -101,7 +101,9 @@ impl<R: Real, I: Index> Layout<R, I> {
                     }
                 }
             }
-            let usual = u32::try_from(steps / leaves.max(1)).unwrap_or(u32::MAX);
+            // Where most ways are the longest one, looking for the others costs more than it saves.
+            let usual = u32::try_from(steps.div_ceil(leaves.max(1))).unwrap_or(longest);
+            let usual = if longest <= usual + 1 { longest } else { usual };
             roots.push(Root { at: u32::try_from(start).ok()?, longest, usual });
         }
         Some(Self { nodes, roots, columns: columns.all })

@@ -61,29 +61,41 @@ impl<R: Real> Scores<R> {
         Self { targets, sums: vec![R::default(); rows * targets], voted }
     }
 
-    /// Adds the leaf that a row reaches in a tree.
+    /// Adds the leaves that some rows, or one row over and over, reach in trees: for each leaf its row and tree.
     #[inline(always)]
-    pub fn add(&mut self, votes: &Votes<R>, aggregate: Aggregate, row: usize, tree: usize, leaf: R::Key) {
+    pub fn add<const N: usize>(
+        &mut self,
+        votes: &Votes<R>,
+        aggregate: Aggregate,
+        leaves: [R::Key; N],
+        place: impl Fn(usize) -> (usize, usize),
+    ) {
         match votes {
             Votes::Single(targets) => {
-                let at = row * self.targets + targets[tree] as usize;
-                self.sums[at] += R::load(leaf);
-                if let Some(voted) = self.voted.get_mut(at) {
-                    *voted = true;
+                for (lane, leaf) in leaves.into_iter().enumerate() {
+                    let (row, tree) = place(lane);
+                    let at = row * self.targets + targets[tree] as usize;
+                    self.sums[at] += R::load(leaf);
+                    if let Some(voted) = self.voted.get_mut(at) {
+                        *voted = true;
+                    }
                 }
             }
             Votes::Table(table) => {
-                let leaf = R::load_index(leaf) * self.targets;
-                let sums = &mut self.sums[row * self.targets..(row + 1) * self.targets];
-                sums.iter_mut().zip(&table[leaf..leaf + self.targets]).for_each(|(sum, weight)| *sum += *weight);
-                if let Some(voted) = self.voted.get_mut(row * self.targets..(row + 1) * self.targets) {
-                    voted.fill(true);
+                for (lane, leaf) in leaves.into_iter().enumerate() {
+                    let start = place(lane).0 * self.targets;
+                    let leaf = R::load_index(leaf) * self.targets;
+                    let sums = &mut self.sums[start..start + self.targets];
+                    sums.iter_mut().zip(&table[leaf..leaf + self.targets]).for_each(|(sum, weight)| *sum += *weight);
                 }
             }
             Votes::Lists { starts, votes } => {
-                let leaf = R::load_index(leaf);
-                for (target, weight) in &votes[starts[leaf] as usize..starts[leaf + 1] as usize] {
-                    self.vote(aggregate, row * self.targets + *target as usize, *weight);
+                for (lane, leaf) in leaves.into_iter().enumerate() {
+                    let start = place(lane).0 * self.targets;
+                    let leaf = R::load_index(leaf);
+                    for (target, weight) in &votes[starts[leaf] as usize..starts[leaf + 1] as usize] {
+                        self.vote(aggregate, start + *target as usize, *weight);
+                    }
                 }
             }
         }

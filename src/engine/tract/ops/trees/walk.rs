@@ -9,7 +9,7 @@ pub const LANES: usize = 8;
 /// The leaves that eight rows reach in one tree. `row` holds the columns of the eight rows.
 #[inline]
 pub fn rows<K: Copy + Ord, I: Index>(nodes: &[Node<K, I>], row: &[[K; LANES]], root: Root) -> [K; LANES] {
-    walk(nodes, [root.at; LANES], root.usual, root.longest, |column, lane| row[column][lane])
+    walk(nodes, [root.at as usize; LANES], root.usual, root.longest, |column, lane| row[column][lane])
 }
 
 /// The leaves that one row reaches in eight trees.
@@ -17,7 +17,7 @@ pub fn rows<K: Copy + Ord, I: Index>(nodes: &[Node<K, I>], row: &[[K; LANES]], r
 pub fn trees<K: Copy + Ord, I: Index>(nodes: &[Node<K, I>], row: &[K], roots: &[Root; LANES]) -> [K; LANES] {
     let usual = roots.iter().map(|root| root.usual).max().unwrap_or(0);
     let longest = roots.iter().map(|root| root.longest).max().unwrap_or(0);
-    walk(nodes, roots.map(|root| root.at), usual, longest, |column, _| row[column])
+    walk(nodes, roots.map(|root| root.at as usize), usual, longest, |column, _| row[column])
 }
 
 /// Takes `usual` steps without looking, and then further ones, `longest` at most, until all have arrived. A walk that
@@ -25,27 +25,27 @@ pub fn trees<K: Copy + Ord, I: Index>(nodes: &[Node<K, I>], row: &[K], roots: &[
 #[inline(always)]
 fn walk<K: Copy + Ord, I: Index>(
     nodes: &[Node<K, I>],
-    mut at: [u32; LANES],
+    mut at: [usize; LANES],
     usual: u32,
     longest: u32,
     value: impl Fn(usize, usize) -> K,
 ) -> [K; LANES] {
     for _ in 0..usual {
         for lane in 0..LANES {
-            let node = nodes[at[lane] as usize];
-            at[lane] += node.distance.get() as u32 + u32::from(value(node.column.get(), lane) > node.key);
+            let node = &nodes[at[lane]];
+            at[lane] += node.distance.get() + usize::from(value(node.column.get(), lane) > node.key);
         }
     }
     for _ in usual..longest {
         let mut moved = 0;
         for lane in 0..LANES {
-            let node = nodes[at[lane] as usize];
-            at[lane] += node.distance.get() as u32 + u32::from(value(node.column.get(), lane) > node.key);
+            let node = &nodes[at[lane]];
+            at[lane] += node.distance.get() + usize::from(value(node.column.get(), lane) > node.key);
             moved |= node.distance.get();
         }
         if moved == 0 {
             break;
         }
     }
-    at.map(|at| nodes[at as usize].key)
+    at.map(|at| nodes[at].key)
 }
