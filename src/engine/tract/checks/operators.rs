@@ -56,10 +56,6 @@ fn hint(node: &NodeProto) -> &'static str {
         (_, "DictVectorizer" | "CastMap") => {
             "Its input is a map, which is no tensor: turn it into a vector before the request and export the rest"
         }
-        (
-            _,
-            "TfIdfVectorizer" | "StringNormalizer" | "StringSplit" | "StringConcat" | "RegexFullMatch" | "Tokenizer",
-        ) => "Turn text into numbers before the request and export the rest of the model",
         (_, "Loop") => "Export the model with a fixed number of iterations, so that the loop is unrolled",
         (_, name) if name.contains("Sequence") || name.starts_with("Optional") => {
             "Export the model so that it uses tensors only"
