@@ -93,9 +93,6 @@ pub fn wrong(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
         )),
         "BitShift" => shift(node, scope),
         "Attention" => attention(node),
-        "Celu" if node.input.iter().any(|input| scope.may_be_f16(input)) => {
-            Some(Refusal::new("in half precision its result is wrong", "Export the model in float32"))
-        }
         _ => None,
     }
 }

@@ -13,7 +13,6 @@ pub struct Scope<'g> {
     stored: HashMap<&'g str, &'g TensorProto>,
     types: HashMap<&'g str, OnnxType>,
     ranks: HashMap<&'g str, usize>,
-    speaks_of_f16: bool,
 }
 
 impl<'g> Scope<'g> {
@@ -33,19 +32,12 @@ impl<'g> Scope<'g> {
         types.extend(
             stored.iter().filter_map(|(name, tensor)| Some((*name, OnnxType::try_from(tensor.data_type).ok()?))),
         );
-        let casts = |node: &&NodeProto| attribute(node, "to").is_some_and(|to| to.i == OnnxType::Float16 as i64);
-        let speaks_of_f16 = types.values().any(|&t| t == OnnxType::Float16) || graph.node.iter().find(casts).is_some();
-        Self { stored, types, ranks, speaks_of_f16 }
+        Self { stored, types, ranks }
     }
 
     /// The contents of a value that is stored in the file.
     pub fn stored(&self, value: &str) -> Option<&'g TensorProto> {
         self.stored.get(value).copied()
-    }
-
-    /// Whether a value is of half precision; where the file does not tell, whether it speaks of half precision at all.
-    pub fn may_be_f16(&self, value: &str) -> bool {
-        self.types.get(value).map_or(self.speaks_of_f16, |&known| known == OnnxType::Float16)
     }
 
     pub fn element_type(&self, value: &str) -> Option<OnnxType> {
