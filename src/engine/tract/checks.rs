@@ -105,6 +105,7 @@ impl<'m> Rules<'m> {
         let of_tract = || {
             operators::unknown(node, self.known)
                 .or_else(|| attributes::ignored(node))
+                .or_else(|| operators::outdated(node, &self.opsets))
                 .or_else(|| operators::wrong(node, scope))
         };
         let own = ops::is_own(proto::domain(&node.domain), &node.op_type);
