@@ -113,8 +113,8 @@ impl<'m> Rules<'m> {
         let own = ops::is_own(proto::domain(&node.domain), &node.op_type);
         self.functions
             .refusal(node)
-            .or_else(|| if own { ops::refusal(node, &self.opsets) } else { of_tract() })
             .or_else(|| scope.foreign_element(node))
+            .or_else(|| if own { ops::refusal(node, &self.opsets) } else { of_tract() })
     }
 }
 
