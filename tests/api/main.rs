@@ -6,6 +6,7 @@
 mod answers;
 mod harness;
 mod health;
+mod hostile;
 mod middleware;
 mod mutations;
 mod predict;

@@ -1,6 +1,6 @@
-"""Writes `models/`: files that no server may be hurt by. Each is refused in words, within seconds and little memory, while
-a server that was told to load it goes on answering. Large ones are made by `tests/process/hostile.rs` when they are needed.
-A second run gives the same bytes.
+"""Writes `models/`, files that no server may be hurt by, and `inputs/`, good models for clients that mean no good. Each
+of `models/` is refused in words, within seconds and little memory, while a server that was told to load it goes on
+answering; large ones are made by `tests/process/hostile.rs` when they are needed. A second run gives the same bytes.
 
     .venv/bin/python tests/hostile/make.py
 """
@@ -120,6 +120,7 @@ def versions_and_domains():
     save("own_operator_by_its_inner_name", build([node("ai.onnx.ml.Scaler", ["x"], ["y"])]))
     save("operator_name_with_nul", build([node("Re\0lu", ["x"], ["y"])]))
     save("recursive_function", recursive())
+    save("functions_doubling", doubling())
 
 
 def recursive():
@@ -127,6 +128,16 @@ def recursive():
     once = helper.make_function("mine", "F", ["a"], ["b"], [node("F", ["a"], ["b"], domain="mine")], opset)
     twice = helper.make_function("mine", "G", ["a"], ["b"], [node("F", ["a"], ["c"], domain="mine"), node("G", ["c"], ["b"], domain="mine")], opset)
     return build([node("G", ["x"], ["y"], domain="mine")], domains=["mine"], functions=[once, twice])
+
+
+def doubling():
+    """Functions that each call the one before twice: 2^40 nodes when they are written out."""
+    opset = [helper.make_opsetid("", OPSET), helper.make_opsetid("mine", 1)]
+    functions = [helper.make_function("mine", "F0", ["a"], ["b"], [node("Relu", ["a"], ["b"])], opset)]
+    for at in range(1, 40):
+        twice = [node(f"F{at - 1}", ["a"], ["c"], domain="mine"), node(f"F{at - 1}", ["c"], ["b"], domain="mine")]
+        functions.append(helper.make_function("mine", f"F{at}", ["a"], ["b"], twice, opset))
+    return build([node("F39", ["x"], ["y"], domain="mine")], domains=["mine"], functions=functions)
 
 
 def shapes():
@@ -387,6 +398,11 @@ def inner_graphs():
     endless = body([node("Identity", ["go"], ["more"]), node("Relu", ["v"], ["v2"])], ["v2"])
     save("loop_without_end", build([node("Loop", ["", "yes", "x"], ["y"], body=endless)], weights={"yes": np.array(True)}))
     save("loop_of_a_quintillion", build([node("Loop", ["times", "", "x"], ["y"], body=endless)], weights={"times": np.int64(10**18)}))
+    last = endless
+    for level in range(6):
+        outer = [node("Identity", ["go"], ["more"]), node("Loop", ["times", "", "v"], ["v2"], body=last, name=f"level{level}")]
+        last = body(outer, ["v2"])
+    save("loop_in_loop_in_loop", build([node("Loop", ["times", "", "x"], ["y"], body=last)], weights={"times": np.int64(100)}))
     doubling = body([node("Identity", ["go"], ["more"]), node("Concat", ["v", "v"], ["v2"], axis=0)], ["v2"])
     save("loop_doubling", build([node("Loop", ["times", "", "x"], ["y"], body=doubling)], weights={"times": np.int64(60)}))
     growing = body([node("Identity", ["go"], ["more"]), node("Identity", ["v"], ["v2"]), node("Identity", ["v"], ["out"])], ["v2", "out"])
@@ -396,6 +412,69 @@ def inner_graphs():
     save("scan_of_minus_one", build([node("Scan", ["x"], ["y"], body=scan, num_scan_inputs=-1)]))
 
 
+def inputs():
+    """Good models, each with an operator that a client's values can lead astray: `tests/api/hostile.rs` has the values."""
+    global HERE
+    HERE = HERE.parent / "inputs"
+    HERE.mkdir(exist_ok=True)
+    rows = {"i": (INT64, ["N"])}
+    save("gather", build([node("Gather", ["w", "i"], ["y"])], rows, weights={"w": floats(3)}))
+    save("embedding", build([node("Gather", ["w", "i"], ["y"])], {"i": (INT64, ["N", "T"])}, weights={"w": floats(10, 4)}))
+    save("gather_elements", build([node("GatherElements", ["w", "i"], ["y"])], {"i": (INT64, ["N", 4])}, weights={"w": floats(4, 4)}))
+    save("gather_nd", build([node("GatherND", ["w", "i"], ["y"])], {"i": (INT64, ["N", 2])}, weights={"w": floats(3, 3)}))
+    updates = {"i": (INT64, ["N"]), "u": (FP32, ["N"])}
+    save("scatter_elements", build([node("ScatterElements", ["w", "i", "u"], ["y"])], updates, weights={"w": floats(4)}))
+    updates = {"i": (INT64, ["N", 1]), "u": (FP32, ["N"])}
+    save("scatter_nd", build([node("ScatterND", ["w", "i", "u"], ["y"])], updates, weights={"w": floats(4)}))
+    save("one_hot", build([node("OneHot", ["i", "d", "v"], ["y"])], rows, weights={"d": np.int64(3), "v": np.array([0, 1], np.float32)}))
+    for name, code in {"int64": INT64, "int32": TensorProto.INT32, "int8": TensorProto.INT8}.items():
+        pair = {"a": (code, ["N"]), "b": (code, ["N"])}
+        save(f"div_{name}", build([node("Div", ["a", "b"], ["y"])], pair, {"y": (code, None)}))
+        save(f"mod_{name}", build([node("Mod", ["a", "b"], ["y"])], pair, {"y": (code, None)}))
+    pair = {"a": (INT64, ["N"]), "b": (INT64, ["N"])}
+    save("pow_int64", build([node("Pow", ["a", "b"], ["y"])], pair, {"y": (INT64, None)}))
+    save("mul_int64", build([node("Mul", ["a", "b"], ["y"])], pair, {"y": (INT64, None)}))
+    bounds = {"a": (INT64, []), "b": (INT64, []), "c": (INT64, [])}
+    save("range", build([node("Range", ["a", "b", "c"], ["y"])], bounds, {"y": (INT64, None)}))
+    bounds = {"a": (FP32, []), "b": (FP32, []), "c": (FP32, [])}
+    save("range_of_floats", build([node("Range", ["a", "b", "c"], ["y"])], bounds))
+    save("top_k", build([node("TopK", ["x", "k"], ["y", "i"])], {"x": (FP32, ["N", 4]), "k": (INT64, [1])}))
+    save("tile", build([node("Tile", ["x", "r"], ["y"])], {"x": (FP32, ["N", 4]), "r": (INT64, [2])}))
+    save("expand", build([node("Expand", ["x", "s"], ["y"])], {"x": (FP32, ["N", 1]), "s": (INT64, [2])}, {"y": (FP32, [None, None])}))
+    save("reshape", build([node("Reshape", ["x", "s"], ["y"])], {"x": (FP32, ["N", 4]), "s": (INT64, [2])}, {"y": (FP32, [None, None])}))
+    save("constant_of_shape", build([node("ConstantOfShape", ["s"], ["y"])], {"s": (INT64, [2])}, {"y": (FP32, [None, None])}))
+    save("pad", build([node("Pad", ["x", "p"], ["y"])], {"x": (FP32, ["N", 4]), "p": (INT64, [4])}, {"y": (FP32, [None, None])}))
+    save("resize", build([node("Resize", ["x", "", "", "s"], ["y"], mode="nearest")], {"x": (FP32, ["N", 1, 2, 2]), "s": (INT64, [4])}, {"y": (FP32, [None] * 4)}))
+    save("slice", build([node("Slice", ["x", "s", "e", "a", "t"], ["y"])], {"x": (FP32, ["N", 4]), **{name: (INT64, [1]) for name in "seat"}}, {"y": (FP32, [None, None])}))
+    save("cumsum", build([node("CumSum", ["x", "a"], ["y"])], {"x": (FP32, ["N", 4]), "a": (INT64, [])}))
+    save("trilu", build([node("Trilu", ["x", "k"], ["y"])], {"x": (FP32, ["N", 4]), "k": (INT64, [])}))
+    save("compress", build([node("Compress", ["x", "c"], ["y"], axis=0)], {"x": (FP32, ["N", 4]), "c": (BOOL, ["M"])}))
+    save("bit_shift", build([node("BitShift", ["a", "b"], ["y"], direction="LEFT")], {"a": (TensorProto.UINT64, ["N"]), "b": (TensorProto.UINT64, ["N"])}, {"y": (TensorProto.UINT64, None)}))
+    save("cast", build([node("Cast", ["x"], ["y"], to=INT64)], outputs={"y": (INT64, None)}))
+    save("reduce_max", build([node("ReduceMax", ["x"], ["y"], axes=[0], keepdims=0)]))
+    save("arg_max", build([node("ArgMax", ["x"], ["y"], axis=0, keepdims=0)], outputs={"y": (INT64, None)}))
+    boxes = {"b": (FP32, [1, "K", 4]), "s": (FP32, [1, 1, "K"])}
+    nms = node("NonMaxSuppression", ["b", "s", "most", "iou", "score"], ["y"])
+    save("non_max_suppression", build([nms], boxes, {"y": (INT64, None)}, {"most": ints(5), "iou": np.array([0.5], np.float32), "score": np.array([0.1], np.float32)}))
+    # Small requests that ask for much.
+    line = {"x": (FP32, ["N"])}
+    nodes = [node("Unsqueeze", ["x", "one"], ["column"]), node("Unsqueeze", ["x", "zero"], ["row"]), node("MatMul", ["column", "row"], ["y"])]
+    save("outer_product", build(nodes, line, weights={"one": ints(1), "zero": ints(0)}))
+    nodes = [node("NonZero", ["x"], ["found"]), node("Cast", ["found"], ["row"], to=FP32), node("Transpose", ["row"], ["column"]), node("MatMul", ["column", "row"], ["y"])]
+    save("outer_product_of_found", build(nodes, line))
+    nodes = [node("Shape", ["x"], ["n"]), node("Mul", ["n", "n"], ["nn"]), node("Mul", ["nn", "n"], ["nnn"]), node("ConstantOfShape", ["nnn"], ["z"], value=numpy_helper.from_array(np.zeros(1, np.float32))), node("ReduceSum", ["z"], ["y"], keepdims=0)]
+    save("cube_of_zeros", build(nodes, line))
+    nodes = [node("Size", ["x"], ["n"]), node("Mul", ["n", "n"], ["nn"]), node("Range", ["zero", "nn", "one"], ["r"]), node("Cast", ["r"], ["f"], to=FP32), node("ReduceSum", ["f"], ["y"], keepdims=0)]
+    save("range_of_square", build(nodes, line, weights={"zero": np.int64(0), "one": np.int64(1)}))
+    save("enlarge", build([node("Resize", ["x", "", "s"], ["y"], mode="nearest")], {"x": (FP32, ["N", 1, "H", "W"])}, weights={"s": np.array([1, 1, 100, 100], np.float32)}))
+    save("pad_a_million", build([node("Pad", ["x", "p"], ["y"])], {"x": (FP32, ["N", 1])}, weights={"p": ints(0, 0, 0, 10**6)}))
+    save("tile_a_million", build([node("Tile", ["x", "r"], ["y"])], {"x": (FP32, ["N", 1])}, weights={"r": ints(1, 10**6)}))
+    save("strings", build([node("Identity", ["s"], ["y"])], {"s": (STRING, ["N"])}, {"y": (STRING, None)}))
+    lstm = node("LSTM", ["x", "w", "r", "", "lengths"], ["y"], hidden_size=2)
+    save("lstm_lengths", build([lstm], {"x": (FP32, [5, 1, 3]), "lengths": (TensorProto.INT32, [1])}, weights={"w": floats(1, 8, 3), "r": floats(1, 8, 2)}))
+    save("reverse_sequence", build([node("ReverseSequence", ["x", "lengths"], ["y"], batch_axis=0, time_axis=1)], {"x": (FP32, ["N", 4]), "lengths": (INT64, ["N"])}))
+
+
 HERE.mkdir(exist_ok=True)
-for group in (bytes_of_files, wiring, versions_and_domains, shapes, external, constants, windows, axes, attributes, trees, inner_graphs):
+for group in (bytes_of_files, wiring, versions_and_domains, shapes, external, constants, windows, axes, attributes, trees, inner_graphs, inputs):
     group()

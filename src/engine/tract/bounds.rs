@@ -2,15 +2,19 @@
 //! anything is computed; the rest follows from values and is found just before the node that makes the tensor runs. Either
 //! way a tensor that is too large is an error that names its node, instead of memory that is not there.
 
+mod sized;
+
 use tract_onnx::prelude::{
     Datum, InferenceFact, InferenceModel, TDim, TValue, TVec, Tensor, TractError, TractResult, TypedModel,
 };
-use tract_onnx::tract_core::ops::array::{DynTile, Range, Topk};
+use tract_onnx::tract_core::ops::array::{DynTile, GatherNd, Range, Topk};
 use tract_onnx::tract_core::ops::konst::Const;
 use tract_onnx::tract_core::ops::logic::IfThenElse;
 use tract_onnx::tract_core::ops::scan::Scan;
 use tract_onnx::tract_hir::infer::Factoid;
 use tract_onnx::tract_hir::internal::{DatumType, DimLike, EvalContext, SymbolValues, TypedNode};
+
+pub use sized::wrap;
 
 /// The facts of every node's outputs, by the node's number, as far as they follow from those of the inputs. The engine
 /// library evaluates what is constant while it infers; here nothing is evaluated whose result is larger than `most` bytes.
@@ -72,6 +76,9 @@ pub fn before(context: &EvalContext, node: &TypedNode, inputs: &[TValue], most: 
             _ => Err(TractError::msg(format!("it is to pick {k} of {there} elements"))),
         };
     }
+    if let Some(gather) = node.op_as::<GatherNd>() {
+        return indices(gather.batch_dims, &inputs[0], &inputs[1]);
+    }
     if node.op_is::<DynTile>() {
         return tiles(inputs, context.symbols, most);
     }
@@ -92,17 +99,39 @@ fn ranges(inputs: &[TValue], symbols: &SymbolValues, most: usize) -> TractResult
         }
     };
     let (start, end, step) = (number(0)?, number(1)?, number(2)?);
-    if step == 0.0 || ![start, end, step].iter().all(|value| value.is_finite()) {
-        return Err(TractError::msg(format!("from {start} to {end} in steps of {step} is no range")));
-    }
-    let length = (end - start) / step;
-    if length < 0.0 && inputs[0].datum_type() == DatumType::TDim {
+    let length = range_length(start, end, step)?;
+    if (end - start) * step < 0.0 && inputs[0].datum_type() == DatumType::TDim {
         // The library counts the steps in either direction.
         return Err(TractError::msg(format!("from {start} to {end} in steps of {step} is no range")));
     }
     let datatype = if inputs[0].datum_type() == DatumType::TDim { i64::datum_type() } else { inputs[0].datum_type() };
-    // Beyond this the conversion saturates, which is too much all the same.
-    within(&[length.max(0.0) as usize], datatype, most)
+    within(&[length], datatype, most)
+}
+
+/// Elements of a range; more than can be are as many as can be.
+fn range_length(start: f64, end: f64, step: f64) -> TractResult<usize> {
+    if step == 0.0 || ![start, end, step].iter().all(|value| value.is_finite()) {
+        return Err(TractError::msg(format!("from {start} to {end} in steps of {step} is no range")));
+    }
+    Ok(((end - start) / step).ceil().max(0.0) as usize)
+}
+
+/// An index is one of its axis, or counts from its end. The library cuts indices to 32 bits, so that one that is far out
+/// of range can seem to be in it.
+fn indices(batch_dims: usize, data: &Tensor, indices: &Tensor) -> TractResult<()> {
+    let Some(&width) = indices.shape().last() else { return Ok(()) };
+    let axes = data.shape().get(batch_dims..).unwrap_or_default();
+    let values = indices.cast_to::<i64>()?;
+    let values = values.try_as_plain_ram()?;
+    for row in values.as_slice::<i64>()?.chunks(width.max(1)) {
+        for (&index, &size) in row.iter().zip(axes) {
+            let size = i64::try_from(size).unwrap_or(i64::MAX);
+            if !(-size..size).contains(&index) {
+                return Err(TractError::msg(format!("the index {index} is out of range for an axis of {size}")));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn tiles(inputs: &[TValue], symbols: &SymbolValues, most: usize) -> TractResult<()> {

@@ -108,6 +108,7 @@ impl<'m> Rules<'m> {
             operators::unknown(node, self.known)
                 .or_else(|| schemas::foreign(node))
                 .or_else(|| attributes::ignored(node))
+                .or_else(|| operators::outdated(node, &self.opsets))
         };
         let own = ops::is_own(proto::domain(&node.domain), &node.op_type);
         self.functions

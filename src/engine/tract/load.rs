@@ -30,7 +30,8 @@ pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadE
     ops::qualify(model.graph.as_mut().ok_or_else(no_graph)?);
     let parsed = parse(&onnx, &model, source, &blame)?;
     axes(graph(&model)?, &parsed, &declared, config)?;
-    let ParseResult { model: parsed, .. } = parsed;
+    let ParseResult { model: mut parsed, .. } = parsed;
+    bounds::wrap(&mut parsed, config.limits.max_tensor);
     // The message holds a second copy of every weight.
     drop(model);
     let datatypes = declared.inputs.iter().map(|port| port.datatype).collect();

@@ -2,6 +2,7 @@
 
 use tract_onnx::pb::NodeProto;
 
+use super::super::ops::Opsets;
 use super::super::proto;
 use super::{Known, Refusal};
 
@@ -13,12 +14,9 @@ const MICROSOFT: &[&str] = &[
     "FastGelu",
     "GatherBlockQuantized",
     "Gelu",
-    "GroupQueryAttention",
     "MatMulNBits",
-    "MultiHeadAttention",
     "QuantizeLinear",
     "QuickGelu",
-    "RotaryEmbedding",
     "SimplifiedLayerNormalization",
     "SkipLayerNormalization",
     "SkipSimplifiedLayerNormalization",
@@ -63,7 +61,21 @@ fn hint(node: &NodeProto) -> &'static str {
         (_, name) if name.contains("Sequence") || name.starts_with("Optional") => {
             "Export the model so that it uses tensors only"
         }
+        ("com.microsoft", "GroupQueryAttention") => {
+            "Text generation keeps state between requests, which this server does not; serve models that answer at once"
+        }
         ("com.microsoft", _) => "Save the model before ONNX Runtime optimises it: its fused operators are its own",
         _ => "Export the model with another operator set or without this operator",
     }
+}
+
+/// Refuses what has another meaning in the operator set of the file than the one that tract knows.
+pub fn outdated(node: &NodeProto, opsets: &Opsets) -> Option<Refusal> {
+    let opset = opsets.get("ai.onnx").copied().unwrap_or(i64::MAX);
+    (node.op_type == "Scan" && opset < 9).then(|| {
+        Refusal::new(
+            "before operator set 9 it goes along the second axis of its inputs, which the engine does not do",
+            "Export the model with operator set 9 or later",
+        )
+    })
 }

@@ -43,7 +43,6 @@ const TABLE: &[(&str, &str, Expand)] = &[
     (MICROSOFT, "QLinearSigmoid", quantised::sigmoid),
     (MICROSOFT, "QLinearLeakyRelu", quantised::leaky_relu),
     (MICROSOFT, "QLinearSoftmax", quantised::softmax),
-    (MICROSOFT, "QLinearReduceMean", quantised::reduce_mean),
     (MICROSOFT, "QLinearAveragePool", quantised::average_pool),
     (MICROSOFT, "QLinearGlobalAveragePool", quantised::global_average_pool),
     (MICROSOFT, "QLinearConcat", quantised::concat),

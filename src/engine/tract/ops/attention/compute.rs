@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use tract_onnx::prelude::tract_ndarray::linalg::general_mat_mul;
-use tract_onnx::prelude::tract_ndarray::{ArrayView2, ArrayViewMut2};
+use tract_onnx::prelude::tract_ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use tract_onnx::prelude::{TVec, Tensor, TractError, TractResult, tvec};
 
-use super::super::values::{required, slice, tensor};
+use super::super::values::{slice, tensor};
 use super::mask::{Mask, lengths};
 use super::node::{Attention, Shown};
 use super::real::Real;
@@ -70,23 +70,30 @@ impl<'t, T: Real> Heads<'t, T> {
     }
 }
 
+/// What is attended with and to.
+pub struct Given<'t> {
+    pub q: &'t Tensor,
+    pub k: &'t Tensor,
+    pub v: &'t Tensor,
+    /// All of them count: see [`Mask::of`].
+    pub masks: &'t [&'t Tensor],
+    /// Keys and values that come before.
+    pub past: Option<(&'t Tensor, &'t Tensor)>,
+    /// How many keys of each sequence are not there to fill it up.
+    pub lengths: Option<&'t Tensor>,
+}
+
 /// The outputs `Y`, `present_key`, `present_value` and `qk_matmul_output`; those after the first are empty unless wanted.
-pub fn attend<T: Real>(node: &Attention, inputs: &[Option<&Tensor>]) -> TractResult<TVec<Tensor>> {
-    let datatype = required(inputs, 0)?.datum_type();
-    let converted = |at: usize| match inputs.get(at).copied().flatten() {
-        Some(tensor) => tensor.cast_to::<T>().map(Some),
-        None => Ok(None),
-    };
-    let given = [converted(0)?, converted(1)?, converted(2)?, converted(4)?, converted(5)?];
-    let [Some(q), Some(k), Some(v), past_keys, past_values] = &given else {
-        return Err(TractError::msg("it takes queries, keys and values"));
-    };
+pub fn attend<T: Real>(node: &Attention, given: &Given) -> TractResult<TVec<Tensor>> {
+    let datatype = given.q.datum_type();
+    let (q, k, v) = (given.q.cast_to::<T>()?, given.k.cast_to::<T>()?, given.v.cast_to::<T>()?);
     let (q_heads, kv_heads) = node.heads.unzip();
     let three = q.rank() == 3;
-    let (q, mut k, mut v) = (Heads::<T>::of(q, q_heads)?, Heads::of(k, kv_heads)?, Heads::of(v, kv_heads)?);
+    let (q, mut k, mut v) = (Heads::<T>::of(&q, q_heads)?, Heads::of(&k, kv_heads)?, Heads::of(&v, kv_heads)?);
     let mut past = 0;
-    if let (Some(keys), Some(values)) = (past_keys, past_values) {
-        let (keys, values) = (Heads::of(keys, None)?, Heads::of(values, None)?);
+    if let Some((keys, values)) = given.past {
+        let (keys, values) = (keys.cast_to::<T>()?, values.cast_to::<T>()?);
+        let (keys, values) = (Heads::of(&keys, None)?, Heads::of(&values, None)?);
         past = keys.length;
         (k, v) = (k.after(&keys)?, v.after(&values)?);
     }
@@ -99,8 +106,8 @@ pub fn attend<T: Real>(node: &Attention, inputs: &[Option<&Tensor>]) -> TractRes
         return Err(TractError::msg(format!("queries {q:?}, keys {k:?} and values {v:?} do not fit together")));
     }
     let shape = [q.batch, q.heads, q.length, k.length];
-    let mask = inputs.get(3).copied().flatten().map(|mask| Mask::<T>::of(mask, shape)).transpose()?;
-    let lengths = inputs.get(6).copied().flatten().map(|told| lengths(told, q.batch, k.length)).transpose()?;
+    let masks = given.masks.iter().map(|mask| Mask::<T>::of(mask, shape)).collect::<TractResult<Vec<_>>>()?;
+    let lengths = given.lengths.map(|told| lengths(told, q.batch, k.length)).transpose()?;
     let scale = T::of(node.scale.unwrap_or(1.0 / (q.width as f32).sqrt()));
 
     let show = |stage: Shown| node.wanted[2] && node.shown == stage;
@@ -128,7 +135,7 @@ pub fn attend<T: Real>(node: &Attention, inputs: &[Option<&Tensor>]) -> TractRes
             showing(Shown::Products, &scores);
             if node.softcap != 0.0 {
                 let cap = T::of(node.softcap);
-                scores.iter_mut().for_each(|score| *score = cap * num_tanh(*score / cap));
+                scores.iter_mut().for_each(|score| *score = cap * (*score / cap).tanh());
             }
             showing(Shown::Capped, &scores);
             let mut blind = vec![false; q.length];
@@ -140,20 +147,12 @@ pub fn attend<T: Real>(node: &Attention, inputs: &[Option<&Tensor>]) -> TractRes
                 let (inside, after) = rest.split_at_mut(seen.len());
                 before.fill(T::neg_infinity());
                 after.fill(T::neg_infinity());
-                blind[query] = match &mask {
-                    None => inside.is_empty(),
-                    Some(mask) => {
-                        let bias = mask.row(batch, head, query);
-                        let mut blind = true;
-                        for (score, key) in inside.iter_mut().zip(seen) {
-                            let bias = bias(key);
-                            blind &= bias == T::neg_infinity();
-                            // Not a sum: nothing of what is masked counts, be it infinite or NaN.
-                            *score = if bias == T::neg_infinity() { bias } else { *score + bias };
-                        }
-                        blind
-                    }
-                };
+                blind[query] = inside.iter_mut().zip(seen).fold(true, |blind, (score, key)| {
+                    let bias = masks.iter().fold(T::zero(), |sum, mask| sum + mask.at(batch, head, query, key));
+                    // Not a sum: nothing of what is masked counts, be it infinite or NaN.
+                    *score = if bias == T::neg_infinity() { bias } else { *score + bias };
+                    blind && bias == T::neg_infinity()
+                });
             }
             showing(Shown::Masked, &scores);
             for (row, &blind) in scores.chunks_exact_mut(k.length.max(1)).zip(&blind) {
@@ -164,8 +163,8 @@ pub fn attend<T: Real>(node: &Attention, inputs: &[Option<&Tensor>]) -> TractRes
             let mut result = if three {
                 let rows = &mut y[batch * q.length * q.heads * width..][..q.length * q.heads * width];
                 let all = view_mut(rows, q.length, q.heads * width)?;
-                let (_, rest) = all.split_at(tract_onnx::prelude::tract_ndarray::Axis(1), head * width);
-                rest.split_at(tract_onnx::prelude::tract_ndarray::Axis(1), width).0
+                let (_, rest) = all.split_at(Axis(1), head * width);
+                rest.split_at(Axis(1), width).0
             } else {
                 view_mut(&mut y[(batch * q.heads + head) * q.length * width..][..q.length * width], q.length, width)?
             };
@@ -181,10 +180,6 @@ pub fn attend<T: Real>(node: &Attention, inputs: &[Option<&Tensor>]) -> TractRes
     let shown = if node.wanted[2] { tensor(&shape, shown)? } else { tensor(&[0], shown)? };
     let outputs = [tensor(&shape_of_y, y)?, kept(node.wanted[0], k)?, kept(node.wanted[1], v)?, shown];
     outputs.into_iter().map(|output| Ok(output.cast_to_dt(datatype)?.into_owned())).collect()
-}
-
-fn num_tanh<T: Real>(x: T) -> T {
-    x.tanh()
 }
 
 /// A row's softmax in place: nothing at all for a query that may look nowhere.

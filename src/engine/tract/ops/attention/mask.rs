@@ -20,11 +20,8 @@ pub struct View {
 impl View {
     /// What the query at `position` sees of the first `keys` keys.
     pub fn range(&self, position: i64, keys: usize) -> Range<usize> {
+        // A window reaches no further back than to the position itself, so being causal is the stricter of the two.
         let after = if self.causal { Some(0) } else { self.after };
-        let after = match (self.causal, self.after) {
-            (true, Some(after)) => Some(after.min(0)),
-            _ => after,
-        };
         let end = after.map_or(keys, |after| bounded(position.saturating_add(after).saturating_add(1), keys));
         let start = self.before.map_or(0, |before| bounded(position.saturating_sub(before), keys));
         start.min(end)..end
@@ -76,11 +73,14 @@ impl<T: Real> Mask<T> {
         Ok(Self { values, sizes, steps })
     }
 
-    /// The values for one query: `None` for a key beyond the mask.
-    pub fn row(&self, batch: usize, head: usize, query: usize) -> impl Fn(usize) -> T + '_ {
-        let start = batch * self.steps[0] + head * self.steps[1] + query * self.steps[2];
-        move |key| {
-            if key < self.sizes[3] { self.values[start + key * self.steps[3]] } else { T::neg_infinity() }
+    /// What is added for a query and a key; minus infinity for a key beyond the mask.
+    pub fn at(&self, batch: usize, head: usize, query: usize, key: usize) -> T {
+        let steps = &self.steps;
+        let at = batch * steps[0] + head * steps[1] + query * steps[2] + key * steps[3];
+        if key < self.sizes[3] {
+            self.values.get(at).copied().unwrap_or_else(T::neg_infinity)
+        } else {
+            T::neg_infinity()
         }
     }
 }
@@ -118,10 +118,9 @@ mod tests {
     fn masks_are_spread_from_the_right() {
         let mask =
             Mask::<f32>::of(&Tensor::from_shape(&[2, 1, 2], &[1f32, 2.0, 3.0, 4.0]).unwrap(), [3, 2, 5, 3]).unwrap();
-        let row = mask.row(2, 1, 4);
-        assert_eq!([row(0), row(1), row(2)], [3.0, 4.0, f32::NEG_INFINITY]);
+        assert_eq!([0, 1, 2].map(|key| mask.at(2, 1, 4, key)), [3.0, 4.0, f32::NEG_INFINITY]);
         assert!(Mask::<f32>::of(&Tensor::from_shape(&[2], &[true, false]).unwrap(), [1, 1, 1, 1]).is_err());
         let one = Mask::<f32>::of(&Tensor::from_shape(&[1, 1], &[true]).unwrap(), [1, 1, 2, 2]).unwrap();
-        assert_eq!(one.row(0, 0, 1)(1), 0.0);
+        assert_eq!(one.at(0, 0, 1, 1), 0.0);
     }
 }

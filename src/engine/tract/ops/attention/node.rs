@@ -7,7 +7,7 @@ use tract_onnx::tract_hir::internal::DimLike;
 use super::super::Kernel;
 use super::super::node::{Node, malformed};
 use super::super::values::{one_of, required};
-use super::compute;
+use super::compute::{Given, attend};
 use super::mask::View;
 use crate::engine::tract::checks::Refusal;
 
@@ -30,7 +30,7 @@ pub struct Attention {
     pub heads: Option<(usize, usize)>,
     /// Whether somebody wants the keys, the values and the scores.
     pub wanted: [bool; 3],
-    precision: Option<i64>,
+    pub precision: Option<i64>,
 }
 
 pub fn build(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
@@ -139,14 +139,28 @@ impl Kernel for Attention {
     }
 
     fn run(&self, inputs: &[Option<&Tensor>]) -> TractResult<TVec<Tensor>> {
-        match required(inputs, 0)?.datum_type() {
-            DatumType::F64 => compute::attend::<f64>(self, inputs),
-            _ => compute::attend::<f32>(self, inputs),
-        }
+        let given = |at: usize| inputs.get(at).copied().flatten();
+        let masks: TVec<&Tensor> = given(3).into_iter().collect();
+        self.attend(&Given {
+            q: required(inputs, 0)?,
+            k: required(inputs, 1)?,
+            v: required(inputs, 2)?,
+            masks: &masks,
+            past: given(4).zip(given(5)),
+            lengths: given(6),
+        })
     }
 }
 
 impl Attention {
+    /// The outputs, in the precision of the inputs.
+    pub fn attend(&self, given: &Given) -> TractResult<TVec<Tensor>> {
+        match given.q.datum_type() {
+            DatumType::F64 => attend::<f64>(self, given),
+            _ => attend::<f32>(self, given),
+        }
+    }
+
     /// It is computed as precisely as the inputs are, and half precision in single: what asks for less than that would
     /// get another answer.
     fn check_precision(&self, datatype: DatumType) -> TractResult<()> {
