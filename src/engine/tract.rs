@@ -16,6 +16,7 @@ mod ops;
 mod plans;
 mod proto;
 mod rewrite;
+mod samples;
 mod session;
 mod windows;
 

@@ -175,13 +175,9 @@ fn printed(tensor: &Tensor) -> Vec<String> {
 }
 
 fn warm_up(session: &dyn Session) -> Result<Vec<Tensor>, String> {
-    let shapes = session.sample_shapes();
     let mut reason = "the smallest run does not fit in memory".to_string();
     for value in PROBE_VALUES {
-        let ports = session.signature().inputs.iter().zip(&shapes);
-        let inputs =
-            ports.map(|(port, shape)| Tensor::made_up(port.datatype, shape, value)).collect::<Option<Vec<_>>>();
-        let Some(inputs) = inputs else { continue };
+        let Some(inputs) = session.sample(value) else { continue };
         match session.run(&inputs) {
             Ok(_) => return Ok(inputs),
             Err(error) => reason = error.to_string(),

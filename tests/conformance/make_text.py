@@ -409,7 +409,7 @@ def questions(column=False):
 
 def vectorizers():
     from skl2onnx import to_onnx
-    from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+    from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
     from sklearn.compose import ColumnTransformer
     from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
     from sklearn.linear_model import LogisticRegression, SGDClassifier
@@ -491,6 +491,15 @@ def vectorizers():
         }
 
     write("columns", exported, [asked(6), asked(1)])
+
+    # Encoders that refuse categories they do not know, as they do by default: words, and numbers other than 0 and 1.
+    table = words(*["red", "small", "blue", "large", "red", "large", "green", "small"], shape=(4, 2))
+    years = np.array([[1999], [2005], [2005], [2010]], np.int64)
+    strict = ColumnTransformer([("words", OneHotEncoder(), [0, 1]), ("years", OneHotEncoder(), [2])])
+    model = make_pipeline(strict, LogisticRegression()).fit(pd.DataFrame(np.hstack([table, years.astype(object)])), LABELS[[0, 3, 6, 9]])
+    types = [("words", StringTensorType([None, 2])), ("year", Int64TensorType([None, 1]))]
+    exported = to_onnx(model, initial_types=types, target_opset={"": 18, "ai.onnx.ml": 3})
+    write("strict_columns", exported, [{"words": table, "year": years}, {"words": table[:1], "year": years[:1]}])
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ use tract_onnx::prelude::TVec;
 use super::convert;
 use super::nan;
 use super::plans::Plans;
+use super::samples::Categories;
 use crate::engine::{RunError, Session, guard};
 use crate::model::{ClassLabels, Dim, GraphSummary, Port, Signature};
 use crate::tensor::{Shape, Tensor};
@@ -28,6 +29,7 @@ pub struct About {
     pub signature: Signature,
     pub summary: GraphSummary,
     pub classes: Option<ClassLabels>,
+    pub categories: Categories,
 }
 
 impl TractSession {
@@ -88,6 +90,13 @@ impl Session for TractSession {
 
     fn sample_shapes(&self) -> Vec<Shape> {
         self.sample.clone()
+    }
+
+    fn sample(&self, value: f64) -> Option<Vec<Tensor>> {
+        let ports = self.about.signature.inputs.iter().zip(&self.sample).enumerate();
+        let made = ports
+            .map(|(at, (port, shape))| self.about.categories.put(at, Tensor::made_up(port.datatype, shape, value)?));
+        made.collect()
     }
 }
 
