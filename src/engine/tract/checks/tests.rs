@@ -143,16 +143,6 @@ fn attention_to_the_past_must_not_be_causal() {
 }
 
 #[test]
-fn quantisers_say_their_type_by_the_zero_point() {
-    let quantise = |inputs: &[&str], kind: OnnxType| {
-        verdict(vec![with(node("", "QuantizeLinear", inputs, &["y"]), "output_dtype", |a| a.i = kind as i64)])
-    };
-    assert_eq!(quantise(&["x", "w"], OnnxType::Uint8), Ok(()));
-    assert_eq!(quantise(&["x", "w", "r"], OnnxType::Int8), Ok(()));
-    assert!(quantise(&["x", "w"], OnnxType::Int8).is_err());
-}
-
-#[test]
 fn foreign_elements_are_named() {
     let mut half = graph(vec![node("", "MatMul", &["x", "k"], &["y"])]);
     half.initializer.push(TensorProto { name: "k".into(), data_type: OnnxType::Bfloat16 as i32, ..Default::default() });
