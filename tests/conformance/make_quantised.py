@@ -204,6 +204,8 @@ def fused():
     op("fusedgemm_turned", "FusedGemm", {"a": a.T.copy(), "b": m.T.copy()}, {"activation": "Relu", "transA": 1, "transB": 1}, stored=["b"], atol=1e-5)
     op("fusedmatmul_plain", "FusedMatMul", {"a": a, "b": m}, {"alpha": 0.25}, stored=["b"], atol=1e-5)
     op("fusedmatmul_turned", "FusedMatMul", {"a": f(2, 3, 8, 4), "b": f(2, 3, 5, 8)}, {"transA": 1, "transB": 1}, atol=1e-5)
+    for alpha in (1.0, 2.0, 0.5):
+        case.operator(OPERATORS, f"celu_{int(10 * alpha)}", "Celu", {"x": f(3, 5, scale=2)}, {"alpha": alpha})
     for kind in ("Gelu", "QuickGelu", "FastGelu"):
         op(f"{kind.lower()}_ms", kind, {"x": f(3, 8, scale=3)}, atol=1e-5)
     op("biasgelu_ms", "BiasGelu", {"x": f(3, 8, scale=3), "b": f(8)}, stored=["b"], atol=1e-5)
