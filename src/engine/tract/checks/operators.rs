@@ -95,9 +95,27 @@ pub fn wrong(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
             "Leave the probabilities out of the graph, or write it as max + log(sum(exp(x - max)))",
         )),
         "QuantizeLinear" | "DequantizeLinear" => quantised_type(node),
+        "Einsum"
+            if attribute(node, "equation").is_some_and(|equation| equation.s.trim_ascii_end().ends_with(b"->")) =>
+        {
+            Some(Refusal::new(
+                "a sum over all axes comes out with axes",
+                "Write it as a product and a ReduceSum, or keep one axis",
+            ))
+        }
+        "GridSample" if text(node, "mode").contains("cubic") && text(node, "padding_mode") == "border" => {
+            Some(Refusal::new(
+                "between cubic pixels it moves places instead of pixels onto the border",
+                "Use padding_mode \"zeros\" or \"reflection\", or another mode",
+            ))
+        }
         "Attention" => attention(node),
         _ => None,
     }
+}
+
+fn text(node: &NodeProto, name: &str) -> String {
+    attribute(node, name).map(|a| String::from_utf8_lossy(&a.s).to_lowercase()).unwrap_or_default()
 }
 
 /// tract folds what stands between a dequantiser and a quantiser into a table of 256 results, as if it were computed
