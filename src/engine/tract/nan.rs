@@ -3,8 +3,9 @@
 //! that holds one is refused unless every operator of the graph is known to let it spread.
 
 use half::f16;
-use tract_onnx::pb::{GraphProto, NodeProto};
+use tract_onnx::pb::{GraphProto, NodeProto, TensorProto};
 
+use super::checks::Scope;
 use super::{ops, proto};
 use crate::tensor::{DataType, Tensor};
 
@@ -60,6 +61,7 @@ const SPREADS: &[&str] = &[
     "Log",
     "MatMul",
     "Mean",
+    "Mish",
     "Mul",
     "Neg",
     "PRelu",
@@ -101,12 +103,29 @@ pub fn stopper(graph: &GraphProto) -> Option<String> {
     proto::walk(graph, &mut |graph| {
         // Operators of our own treat it as the standard has it.
         let own = |node: &NodeProto| ops::is_own(proto::domain(&node.domain), &node.op_type);
-        let stops = |node: &&NodeProto| !SPREADS.contains(&&*node.op_type) && !own(node);
+        let scope = Scope::of(graph);
+        // A product with nothing but stored zeros is taken for zero.
+        let zeros = |node: &NodeProto| {
+            let stored = node.input.iter().filter_map(|input| scope.stored(input));
+            node.op_type == "Mul" && stored.into_iter().any(holds_zero)
+        };
+        let stops = |node: &&NodeProto| !own(node) && (!SPREADS.contains(&&*node.op_type) || zeros(node));
         if let Some(node) = graph.node.iter().find(stops) {
             found.get_or_insert_with(|| format!("node {:?} ({})", proto::node_name(node), node.op_type));
         }
     });
     found
+}
+
+/// Whether the first element of a stored float is zero. Weights in other files may be.
+fn holds_zero(stored: &TensorProto) -> bool {
+    let listed = stored.float_data.first().is_some_and(|&x| x == 0.0)
+        || stored.double_data.first().is_some_and(|&x| x == 0.0)
+        || stored.int32_data.first() == Some(&0);
+    let count = stored.dims.iter().product::<i64>().max(1);
+    let width = usize::try_from(stored.raw_data.len() as i64 / count).unwrap_or(0);
+    let raw = width > 0 && stored.raw_data[..width].iter().all(|&byte| byte == 0);
+    listed || raw || stored.data_location.is_some_and(|place| place != 0)
 }
 
 /// Whether a tensor of floats holds a NaN.

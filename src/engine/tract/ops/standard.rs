@@ -83,7 +83,6 @@ pub const OPERATORS: &[Entry] = &[
     onnx("LpPool", lp::pool),
     onnx("MaxRoiPool", roi::max_pool),
     onnx("MaxUnpool", max_unpool::build),
-    onnx("Mish", activations::mish),
     onnx("Mod", modulo::build),
     onnx("Multinomial", random::build),
     onnx("NegativeLogLikelihoodLoss", loss::negative_log_likelihood),
