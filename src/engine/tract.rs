@@ -6,6 +6,7 @@ mod blame;
 mod checks;
 mod convert;
 mod dims;
+mod exact;
 mod files;
 mod interface;
 mod load;

@@ -508,25 +508,55 @@ def graphs():
     """What an engine might fold into something else, and sizes that follow from values."""
     N, T = helper.make_node, TensorProto
     x=np.array([[1,np.nan,-2,0,3,-5.5]],np.float32)
-    z=[('z',np.float32(0))]
-    graph('where_less',[N('Less',['x','z'],['c']),N('Where',['c','z','x'],['y'])],[('x',x,['N',6])],[('y',T.FLOAT,['N',6])],z)
-    graph('where_greater',[N('Greater',['x','z'],['c']),N('Where',['c','x','z'],['y'])],[('x',x,['N',6])],[('y',T.FLOAT,['N',6])],z)
-    graph('where_leaky',[N('Greater',['x','z'],['c']),N('Mul',['x','a'],['m']),N('Where',['c','x','m'],['y'])],[('x',x,['N',6])],[('y',T.FLOAT,['N',6])],z+[('a',np.float32(.1))])
-    graph('isnan_fill',[N('IsNaN',['x'],['c']),N('Where',['c','z','x'],['y'])],[('x',x,['N',6])],[('y',T.FLOAT,['N',6])],z)
-    graph('eq_self',[N('Equal',['x','x'],['c'])],[('x',x,['N',6])],[('c',T.BOOL,['N',6])])
-    graph('sub_self',[N('Sub',['x','x'],['c'])],[('x',x,['N',6])],[('c',T.FLOAT,['N',6])])
-    graph('pow0',[N('Pow',['x','z'],['c'])],[('x',x,['N',6])],[('c',T.FLOAT,['N',6])],z)
-    graph('pow2',[N('Pow',['x','t'],['c'])],[('x',x,['N',6])],[('c',T.FLOAT,['N',6])],[('t',np.float32(2))])
-    graph('sqrt_pow',[N('Pow',['x','t'],['c'])],[('x',x,['N',6])],[('c',T.FLOAT,['N',6])],[('t',np.float32(.5))])
-    graph('gelu_pattern',[N('Div',['x','s'],['a']),N('Erf',['a'],['b']),N('Add',['b','o'],['c']),N('Mul',['x','c'],['d']),N('Mul',['d','h'],['y'])],[('x',x,['N',6])],[('y',T.FLOAT,['N',6])],[('s',np.float32(1.41421356)),('o',np.float32(1)),('h',np.float32(.5))],rtol=1e-4)
-    graph('layernorm_pattern',[N('ReduceMean',['x','ax'],['m']),N('Sub',['x','m'],['d']),N('Pow',['d','t'],['p']),N('ReduceMean',['p','ax'],['v']),N('Add',['v','e'],['w']),N('Sqrt',['w'],['q']),N('Div',['d','q'],['y'])],[('x',x,['N',6])],[('y',T.FLOAT,['N',6])],[('ax',np.array([-1])),('t',np.float32(2)),('e',np.float32(1e-5))],rtol=1e-4)
+    z=[("z",np.float32(0))]
+    graph("where_less", [N("Less", ["x", "z"], ["c"]), N("Where", ["c", "z", "x"], ["y"])], [("x", x, ["N", 6])],
+          [("y", T.FLOAT, ["N", 6])], z)
+    graph("where_greater", [N("Greater", ["x", "z"], ["c"]), N("Where", ["c", "x", "z"], ["y"])], [("x", x, ["N", 6])],
+          [("y", T.FLOAT, ["N", 6])], z)
+    graph("where_leaky", [N("Greater", ["x", "z"], ["c"]), N("Mul", ["x", "a"], ["m"]), N("Where", ["c", "x", "m"],
+          ["y"])], [("x", x, ["N", 6])], [("y", T.FLOAT, ["N", 6])], z+[("a", np.float32(.1))])
+    graph("isnan_fill", [N("IsNaN", ["x"], ["c"]), N("Where", ["c", "z", "x"], ["y"])], [("x", x, ["N", 6])],
+          [("y", T.FLOAT, ["N", 6])], z)
+    graph("eq_self", [N("Equal", ["x", "x"], ["c"])], [("x", x, ["N", 6])], [("c", T.BOOL, ["N", 6])])
+    graph("sub_self", [N("Sub", ["x", "x"], ["c"])], [("x", x, ["N", 6])], [("c", T.FLOAT, ["N", 6])])
+    graph("pow0", [N("Pow", ["x", "z"], ["c"])], [("x", x, ["N", 6])], [("c", T.FLOAT, ["N", 6])], z)
+    graph("pow2", [N("Pow", ["x", "t"], ["c"])], [("x", x, ["N", 6])], [("c", T.FLOAT, ["N", 6])],
+          [("t", np.float32(2))])
+    graph("sqrt_pow", [N("Pow", ["x", "t"], ["c"])], [("x", x, ["N", 6])], [("c", T.FLOAT, ["N", 6])],
+          [("t", np.float32(.5))])
+    graph("gelu_pattern", [N("Div", ["x", "s"], ["a"]), N("Erf", ["a"], ["b"]), N("Add", ["b", "o"],
+          ["c"]), N("Mul", ["x", "c"], ["d"]), N("Mul", ["d", "h"], ["y"])], [("x", x, ["N", 6])],
+          [("y", T.FLOAT, ["N", 6])],
+          [("s", np.float32(1.41421356)), ("o", np.float32(1)), ("h", np.float32(.5))], rtol=1e-4)
+    graph("layernorm_pattern", [N("ReduceMean", ["x", "ax"], ["m"]), N("Sub", ["x", "m"], ["d"]), N("Pow", ["d", "t"],
+          ["p"]), N("ReduceMean", ["p", "ax"], ["v"]), N("Add", ["v", "e"], ["w"]), N("Sqrt", ["w"],
+          ["q"]), N("Div", ["d", "q"], ["y"])], [("x", x, ["N", 6])], [("y", T.FLOAT, ["N", 6])],
+          [("ax", np.array([-1])), ("t", np.float32(2)), ("e", np.float32(1e-5))], rtol=1e-4)
     y=np.arange(24,dtype=np.float32).reshape(2,12)
-    graph('slice_shape',[N('Shape',['x'],['s']),N('Gather',['s','one'],['n']),N('Div',['n','two'],['hf']),N('Unsqueeze',['hf','zero'],['e']),N('Slice',['x','zero','e','one_'],['y'])],[('x',y,['N','T'])],[('y',T.FLOAT,['N','U'])],[('one',np.int64(1)),('two',np.int64(2)),('zero',np.array([0])),('one_',np.array([1]))])
-    graph('slice_value',[N('Slice',['x','zero','e','one_'],['y'])],[('x',y,['N','T']),('e',np.array([5]),[1])],[('y',T.FLOAT,['N','U'])],[('zero',np.array([0])),('one_',np.array([1]))])
-    graph('nms_slice',[N('NonMaxSuppression',['b','s','m','o'],['i']),N('Slice',['i','zero','e'],['j']),N('Gather',['j','two'],['k'],axis=1),N('Gather',['bb','k'],['y'],axis=0)],[('b',RNG.uniform(size=(1,6,4)).astype(np.float32),[1,6,4]),('s',RNG.uniform(size=(1,1,6)).astype(np.float32),[1,1,6]),('bb',RNG.uniform(size=(6,4)).astype(np.float32),[6,4])],[('y',T.FLOAT,['K',4])],[('m',np.int64(10)),('o',np.float32(.5)),('zero',np.array([0])),('e',np.array([20])),('two',np.int64(2))])
-    graph('cast_big',[N('Cast',['x'],['i'],to=7),N('Add',['i','k'],['j']),N('Cast',['j'],['y'],to=11)],[('x',np.array([[3e9,-4e10]]),['N',2])],[('y',T.DOUBLE,['N',2])],[('k',np.int64(5))])
-    graph('pos_ids',[N('Shape',['x'],['s']),N('Gather',['s','one'],['n']),N('Range',['zero','n','one'],['r']),N('Cast',['r'],['f'],to=1),N('Add',['x','f'],['y'])],[('x',y,['N','T'])],[('y',T.FLOAT,['N','T'])],[('one',np.int64(1)),('zero',np.int64(0))])
-    graph('reshape_cast',[N('Shape',['x'],['s']),N('Cast',['s'],['f'],to=1),N('Div',['f','h'],['q']),N('Floor',['q'],['fl']),N('Cast',['fl'],['i'],to=7),N('Gather',['i','idx'],['a']),N('Concat',['a','m1'],['sh'],axis=0),N('Reshape',['x','sh'],['y'])],[('x',y,['N','T'])],[('y',T.FLOAT,['A','B'])],[('h',np.float32(2)),('idx',np.array([1])),('m1',np.array([-1]))])
+    graph("slice_shape", [N("Shape", ["x"], ["s"]), N("Gather", ["s", "one"], ["n"]), N("Div", ["n", "two"],
+          ["hf"]), N("Unsqueeze", ["hf", "zero"], ["e"]), N("Slice", ["x", "zero", "e", "one_"], ["y"])],
+          [("x", y, ["N", "T"])], [("y", T.FLOAT, ["N", "U"])],
+          [("one", np.int64(1)), ("two", np.int64(2)), ("zero", np.array([0])), ("one_", np.array([1]))])
+    graph("slice_value", [N("Slice", ["x", "zero", "e", "one_"], ["y"])],
+          [("x", y, ["N", "T"]), ("e", np.array([5]), [1])], [("y", T.FLOAT, ["N", "U"])],
+          [("zero", np.array([0])), ("one_", np.array([1]))])
+    graph("nms_slice", [N("NonMaxSuppression", ["b", "s", "m", "o"], ["i"]), N("Slice", ["i", "zero", "e"],
+          ["j"]), N("Gather", ["j", "two"], ["k"], axis=1), N("Gather", ["bb", "k"], ["y"], axis=0)],
+          [("b", RNG.uniform(size=(1, 6, 4)).astype(np.float32), [1, 6, 4]), ("s", RNG.uniform(size=(1, 1, 6)).astype(np.float32), [1, 1, 6]), ("bb", RNG.uniform(size=(6, 4)).astype(np.float32), [6, 4])],
+          [("y", T.FLOAT, ["K", 4])],
+          [("m", np.int64(10)), ("o", np.float32(.5)), ("zero", np.array([0])), ("e", np.array([20])), ("two", np.int64(2))])
+    graph("cast_big", [N("Cast", ["x"], ["i"], to=7), N("Add", ["i", "k"], ["j"]), N("Cast", ["j"], ["y"], to=11)],
+          [("x", np.array([[3e9, -4e10]]), ["N", 2])], [("y", T.DOUBLE, ["N", 2])], [("k", np.int64(5))])
+    graph("pos_ids", [N("Shape", ["x"], ["s"]), N("Gather", ["s", "one"], ["n"]), N("Range", ["zero", "n", "one"],
+          ["r"]), N("Cast", ["r"], ["f"], to=1), N("Add", ["x", "f"], ["y"])], [("x", y, ["N", "T"])],
+          [("y", T.FLOAT, ["N", "T"])], [("one", np.int64(1)), ("zero", np.int64(0))])
+    graph("reshape_cast", [N("Shape", ["x"], ["s"]), N("Cast", ["s"], ["f"], to=1), N("Div", ["f", "h"],
+          ["q"]), N("Floor", ["q"], ["fl"]), N("Cast", ["fl"], ["i"], to=7), N("Gather", ["i", "idx"],
+          ["a"]), N("Concat", ["a", "m1"], ["sh"], axis=0), N("Reshape", ["x", "sh"], ["y"])], [("x", y, ["N", "T"])],
+          [("y", T.FLOAT, ["A", "B"])], [("h", np.float32(2)), ("idx", np.array([1])), ("m1", np.array([-1]))])
+    graph("cast_shape_mix", [N("Cast", ["x"], ["i"], to=7), N("Shape", ["x"], ["s"]), N("Gather", ["s", "zero_"],
+          ["n"]), N("Mul", ["i", "n"], ["y"])], [("x", np.array([[3e9, -4e10]]), ["N", 2])], [("y", T.INT64, ["N", 2])],
+          [("zero_", np.int64(0))])
 
 
 if __name__ == "__main__":
