@@ -352,9 +352,10 @@ fn tensors_that_are_not_the_signatures_are_errors() {
 
 #[test]
 fn what_the_engine_gets_wrong_or_lacks_is_refused_with_a_hint() {
-    for (name, operator, words) in
-        [("unknown_operator", "Frobnicate", "standard operators"), ("noise", "RandomNormalLike", "random numbers outside")]
-    {
+    for (name, operator, words) in [
+        ("unknown_operator", "Frobnicate", "standard operators"),
+        ("noise", "RandomNormalLike", "random numbers outside"),
+    ] {
         let error = refusal(&refused(name));
         assert!(matches!(&error, LoadError::Unsupported { operator: got, .. } if got == operator), "{name}: {error}");
         assert!(error.to_string().contains(words), "{name}: {error}");

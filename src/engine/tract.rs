@@ -7,6 +7,7 @@ mod bounds;
 mod checks;
 mod convert;
 mod dims;
+mod exact;
 mod files;
 mod interface;
 mod limits;

@@ -109,6 +109,7 @@ impl<'m> Rules<'m> {
                 .or_else(|| schemas::foreign(node))
                 .or_else(|| attributes::ignored(node))
                 .or_else(|| operators::outdated(node, &self.opsets))
+                .or_else(|| operators::wrong(node))
         };
         let own = ops::is_own(proto::domain(&node.domain), &node.op_type);
         self.functions

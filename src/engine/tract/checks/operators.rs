@@ -4,6 +4,7 @@ use tract_onnx::pb::NodeProto;
 
 use super::super::ops::Opsets;
 use super::super::proto;
+use super::scope::attribute;
 use super::{Known, Refusal};
 
 /// Operators of `com.microsoft` that tract implements as that domain means them. tract goes by the name alone, so any
@@ -78,4 +79,29 @@ pub fn outdated(node: &NodeProto, opsets: &Opsets) -> Option<Refusal> {
             "Export the model with operator set 9 or later",
         )
     })
+}
+
+/// Refuses what tract runs but gets wrong.
+pub fn wrong(node: &NodeProto) -> Option<Refusal> {
+    match &*node.op_type {
+        "Einsum"
+            if attribute(node, "equation").is_some_and(|equation| equation.s.trim_ascii_end().ends_with(b"->")) =>
+        {
+            Some(Refusal::new(
+                "a sum over all axes comes out with axes",
+                "Write it as a product and a ReduceSum, or keep one axis",
+            ))
+        }
+        "GridSample" if text(node, "mode").contains("cubic") && text(node, "padding_mode") == "border" => {
+            Some(Refusal::new(
+                "between cubic pixels it moves places instead of pixels onto the border",
+                "Use padding_mode \"zeros\" or \"reflection\", or another mode",
+            ))
+        }
+        _ => None,
+    }
+}
+
+fn text(node: &NodeProto, name: &str) -> String {
+    attribute(node, name).map(|a| String::from_utf8_lossy(&a.s).to_lowercase()).unwrap_or_default()
 }
