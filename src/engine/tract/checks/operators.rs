@@ -1,7 +1,7 @@
 //! Operators that are not there, and operators whose answers would be wrong.
 
+use tract_onnx::pb::NodeProto;
 use tract_onnx::pb::tensor_proto::DataType as OnnxType;
-use tract_onnx::pb::{NodeProto, TensorProto};
 
 use super::super::ops::Opsets;
 use super::super::proto;
@@ -105,13 +105,27 @@ pub fn wrong(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
             "it is computed without taking off the largest value first, so it overflows",
             "Leave the probabilities out of the graph, or write it as max + log(sum(exp(x - max)))",
         )),
-        "BitShift" => shift(node, scope),
         "QuantizeLinear" | "DequantizeLinear" => quantised_type(node),
-        "Celu" if node.input.iter().any(|input| scope.may_be_f16(input)) => {
-            Some(Refusal::new("in half precision its result is wrong", "Export the model in float32"))
+        "Einsum"
+            if attribute(node, "equation").is_some_and(|equation| equation.s.trim_ascii_end().ends_with(b"->")) =>
+        {
+            Some(Refusal::new(
+                "a sum over all axes comes out with axes",
+                "Write it as a product and a ReduceSum, or keep one axis",
+            ))
+        }
+        "GridSample" if text(node, "mode").contains("cubic") && text(node, "padding_mode") == "border" => {
+            Some(Refusal::new(
+                "between cubic pixels it moves places instead of pixels onto the border",
+                "Use padding_mode \"zeros\" or \"reflection\", or another mode",
+            ))
         }
         _ => None,
     }
+}
+
+fn text(node: &NodeProto, name: &str) -> String {
+    attribute(node, name).map(|a| String::from_utf8_lossy(&a.s).to_lowercase()).unwrap_or_default()
 }
 
 /// tract folds what stands between a dequantiser and a quantiser into a table of 256 results, as if it were computed
@@ -169,36 +183,6 @@ fn two_classes_one_score(node: &NodeProto) -> Option<Refusal> {
             "Export it with one score per class, or serve a regression of the score",
         )
     })
-}
-
-fn shift(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
-    let by = node.input.get(1)?;
-    let width = match scope.element_type(by) {
-        Some(OnnxType::Uint64 | OnnxType::Int64) => 64,
-        Some(OnnxType::Uint32 | OnnxType::Int32) => 32,
-        Some(OnnxType::Uint16 | OnnxType::Int16) => 16,
-        _ => 8,
-    };
-    let in_range =
-        scope.stored(by).and_then(stored_integers).is_some_and(|by| by.iter().all(|by| (0..width).contains(by)));
-    (!in_range).then(|| {
-        Refusal::new(
-            "the engine shifts by the width of the type or more in a way of its own",
-            "Shift by a constant smaller than the width of the type",
-        )
-    })
-}
-
-/// The elements of a small stored tensor of integers.
-fn stored_integers(tensor: &TensorProto) -> Option<Vec<i64>> {
-    let width = proto::datatype(OnnxType::try_from(tensor.data_type).ok()?).filter(|d| d.is_integer())?.width()?;
-    if !tensor.raw_data.is_empty() {
-        let value = |chunk: &[u8]| chunk.iter().rev().fold(0i64, |value, &byte| (value << 8) | i64::from(byte));
-        return Some(tensor.raw_data.chunks(width).map(value).collect());
-    }
-    let small = tensor.int32_data.iter().map(|&x| i64::from(x));
-    let large = tensor.uint64_data.iter().map(|&x| i64::try_from(x).unwrap_or(i64::MAX));
-    Some(small.chain(tensor.int64_data.iter().copied()).chain(large).collect())
 }
 
 /// The wanted type is ignored: it follows from the zero point, or else it is unsigned bytes one way and floats the other.

@@ -14,7 +14,6 @@ pub struct Scope<'g> {
     users: HashMap<&'g str, Vec<&'g NodeProto>>,
     stored: HashMap<&'g str, &'g TensorProto>,
     types: HashMap<&'g str, OnnxType>,
-    speaks_of_f16: bool,
 }
 
 impl<'g> Scope<'g> {
@@ -35,13 +34,11 @@ impl<'g> Scope<'g> {
         }
         let told = graph.input.iter().chain(&graph.value_info).chain(&graph.output);
         let mut types: HashMap<&str, OnnxType> =
-            told.filter_map(|info| Some((&*info.name, declared_type(info)?))).collect();
+            told.filter_map(|info| Some((&*info.name, element_type(info)?))).collect();
         types.extend(
             stored.iter().filter_map(|(name, tensor)| Some((*name, OnnxType::try_from(tensor.data_type).ok()?))),
         );
-        let casts = |node: &&NodeProto| attribute(node, "to").is_some_and(|to| to.i == OnnxType::Float16 as i64);
-        let speaks_of_f16 = types.values().any(|&t| t == OnnxType::Float16) || graph.node.iter().find(casts).is_some();
-        Self { makers, users, stored, types, speaks_of_f16 }
+        Self { makers, users, stored, types }
     }
 
     pub fn maker(&self, value: &str) -> Option<&'g NodeProto> {
@@ -55,11 +52,6 @@ impl<'g> Scope<'g> {
     /// The contents of a value that is stored in the file.
     pub fn stored(&self, value: &str) -> Option<&'g TensorProto> {
         self.stored.get(value).copied()
-    }
-
-    /// Whether a value is of half precision; where the file does not tell, whether it speaks of half precision at all.
-    pub fn may_be_f16(&self, value: &str) -> bool {
-        self.types.get(value).map_or(self.speaks_of_f16, |&known| known == OnnxType::Float16)
     }
 
     pub fn element_type(&self, value: &str) -> Option<OnnxType> {
@@ -95,8 +87,7 @@ pub fn attribute<'n>(node: &'n NodeProto, name: &str) -> Option<&'n tract_onnx::
     node.attribute.iter().find(|attribute| attribute.name == name)
 }
 
-/// The element type that a file declares for a value.
-pub fn declared_type(info: &ValueInfoProto) -> Option<OnnxType> {
+fn element_type(info: &ValueInfoProto) -> Option<OnnxType> {
     let type_proto::Value::TensorType(tensor) = info.r#type.as_ref()?.value.as_ref()?;
     OnnxType::try_from(tensor.elem_type).ok().filter(|&known| known != OnnxType::Undefined)
 }

@@ -15,14 +15,17 @@ mod cumulative;
 mod deform_conv;
 mod det;
 mod dot;
+mod fourier;
 mod loss;
 mod lp;
 mod max_unpool;
 mod modulo;
+mod nd;
 mod nms;
 mod one_hot;
 mod pad;
 mod random;
+mod range;
 mod reduce;
 mod reverse_sequence;
 mod roi;
@@ -67,8 +70,10 @@ pub const OPERATORS: &[Entry] = &[
     onnx("Compress", compress::build),
     onnx("CumProd", cumulative::product),
     onnx("CumSum", cumulative::sum),
+    onnx("DFT", fourier::dft),
     onnx("DeformConv", deform_conv::build),
     onnx("Det", det::build),
+    onnx("GatherND", nd::gather),
     onnx("GlobalLpPool", lp::global),
     onnx("Hardmax", softmax::hard),
     onnx("IsInf", activations::is_inf),
@@ -97,6 +102,8 @@ pub const OPERATORS: &[Entry] = &[
     onnx("ReverseSequence", reverse_sequence::build),
     onnx("RoiAlign", roi::align),
     onnx("Round", activations::round),
+    onnx("STFT", fourier::stft),
+    onnx("ScatterND", nd::scatter),
     onnx("SoftmaxCrossEntropyLoss", loss::softmax_cross_entropy),
     onnx("Softplus", activations::softplus),
     onnx("SpaceToDepth", space_to_depth::build),
@@ -108,6 +115,8 @@ pub const OPERATORS: &[Entry] = &[
     case("Dropout", random::dropout),
     case("MatMul", dot::build),
     case("Pad", pad::build),
+    case("Range", range::build),
+    case("Resize", upsample::build),
     case("Sigmoid", activations::sigmoid),
     case("Slice", slice::build),
     case("Split", split::build),

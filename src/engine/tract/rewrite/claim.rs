@@ -5,9 +5,9 @@
 use std::collections::{HashMap, HashSet};
 
 use tract_onnx::pb::tensor_proto::DataType as OnnxType;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 
-use super::super::checks::{attribute, declared_type};
+use super::super::checks::{Scope, attribute};
 use super::super::ops::CASES;
 use super::super::{dims, ops, proto};
 
@@ -42,9 +42,10 @@ fn claim_in(graph: &mut GraphProto, opset: i64) {
 
 /// What the file tells about the values of a graph.
 struct Known<'g> {
-    stored: HashMap<&'g str, &'g TensorProto>,
+    scope: Scope<'g>,
     ranks: HashMap<&'g str, usize>,
-    doubles: HashSet<&'g str>,
+    /// Values that follow from the file and the shapes of inputs, not from what the inputs hold.
+    settled: HashSet<&'g str>,
     /// Values some size of which may be known only at run time.
     found: HashSet<&'g str>,
 }
@@ -54,32 +55,30 @@ const FINDERS: &[&str] = &["Compress", "Loop", "NonMaxSuppression", "NonZero", "
 
 impl<'g> Known<'g> {
     fn of(graph: &'g GraphProto) -> Self {
-        let mut stored: HashMap<&str, &TensorProto> = graph.initializer.iter().map(|t| (t.name.as_str(), t)).collect();
+        let scope = Scope::of(graph);
         let mut found: HashSet<&str> = HashSet::new();
+        let mut settled: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
         for node in &graph.node {
-            if let ("Constant", Some(output), Some(value)) =
-                (&*node.op_type, node.output.first(), attribute(node, "value").and_then(|value| value.t.as_ref()))
-            {
-                stored.insert(output, value);
+            let of_shapes = matches!(&*node.op_type, "Shape" | "Size" | "Constant");
+            if of_shapes || node.input.iter().all(|input| input.is_empty() || settled.contains(input.as_str())) {
+                settled.extend(node.output.iter().map(String::as_str));
             }
             let finds = FINDERS.contains(&&*node.op_type)
-                || node.op_type == "Pad" && given(node, 1).is_some_and(|lengths| !stored.contains_key(lengths));
+                || node.op_type == "Pad" && given(node, 1).is_some_and(|lengths| scope.stored(lengths).is_none());
             // Files list nodes after what they use.
             if finds || node.input.iter().any(|input| found.contains(input.as_str())) {
                 found.extend(node.output.iter().map(String::as_str));
             }
         }
         let told = graph.input.iter().chain(&graph.value_info).chain(&graph.output);
-        let double = |info: &&ValueInfoProto| declared_type(info) == Some(OnnxType::Double);
-        let doubles = told.clone().filter(double).map(|info| info.name.as_str()).collect();
         let mut ranks: HashMap<&str, usize> =
             told.filter_map(|info| Some((&*info.name, dims::shape(info)?.dim.len()))).collect();
-        ranks.extend(stored.iter().map(|(name, tensor)| (*name, tensor.dims.len())));
-        Self { stored, ranks, doubles, found }
+        ranks.extend(graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor.dims.len())));
+        Self { scope, ranks, settled, found }
     }
 
     fn stored(&self, node: &NodeProto, at: usize) -> Option<&'g TensorProto> {
-        self.stored.get(given(node, at)?).copied()
+        self.scope.stored(given(node, at)?)
     }
 
     /// Whether an input is left out or stored.
@@ -88,7 +87,8 @@ impl<'g> Known<'g> {
     }
 
     fn rank(&self, node: &NodeProto, at: usize) -> Option<usize> {
-        self.ranks.get(given(node, at)?).copied()
+        let name = given(node, at)?;
+        self.ranks.get(name).copied().or_else(|| self.scope.stored(name).map(|stored| stored.dims.len()))
     }
 
     fn ours(&self, node: &NodeProto, opset: i64) -> bool {
@@ -106,19 +106,40 @@ impl<'g> Known<'g> {
             "Dropout" => given(node, 2).is_some() && self.flag(node, 2) != Some(false),
             "MatMul" => self.rank(node, 0) == Some(1) && self.rank(node, 1) == Some(1),
             "Pad" => !self.plain_pad(node, opset),
-            "Sigmoid" => node.input.iter().chain(&node.output).any(|value| self.doubles.contains(value.as_str())),
-            "Slice" => node.input.first().is_some_and(|input| self.found.contains(input.as_str())),
+            "Sigmoid" => {
+                let double = |value: &String| self.scope.element_type(value) == Some(OnnxType::Double);
+                node.input.iter().chain(&node.output).any(double)
+            }
+            "Range" => {
+                let stored = |at: usize| self.stored(node, at).map(integers).unwrap_or_default();
+                let step = stored(2);
+                !step.iter().all(|&step| step > 0) || step.is_empty() || !(stored(0).is_empty() || stored(1).is_empty())
+            }
+            "Resize" => opset == 10,
+            "Slice" => self.odd_slice(node),
             "Split" => attribute(node, "num_outputs").is_some() || !self.settled(node, 1),
             "Swish" => attribute(node, "alpha").is_some_and(|alpha| alpha.f != 1.0),
             _ => false,
         }
     }
 
+    /// Whether a slice is of a value of unknown size, has bounds that come with a request, or takes nothing.
+    fn odd_slice(&self, node: &NodeProto) -> bool {
+        let free = (1..5).filter_map(|at| given(node, at)).any(|bound| !self.settled.contains(bound));
+        let stored = |at: usize| self.stored(node, at).map(integers).unwrap_or_default();
+        let (starts, ends, steps) = (stored(1), stored(2), stored(4));
+        let empty = starts.iter().zip(&ends).any(|(start, end)| (*start < 0) == (*end < 0) && start >= end);
+        let backwards = steps.iter().any(|&step| step < 0);
+        free || empty && !backwards || node.input.first().is_some_and(|input| self.found.contains(input.as_str()))
+    }
+
     /// Whether tract pads it right: by a stored scalar, by stored lengths, none of them negative.
     fn plain_pad(&self, node: &NodeProto, opset: i64) -> bool {
         let constant = attribute(node, "mode").is_none_or(|mode| mode.s == b"constant");
         let lengths = self.stored(node, 1).map(integers);
+        let value = given(node, 0).and_then(|value| self.scope.element_type(value));
         opset >= 11
+            && !matches!(value, Some(OnnxType::Bool | OnnxType::String))
             && constant
             && lengths.is_some_and(|lengths| !lengths.is_empty() && lengths.iter().all(|&length| length >= 0))
             && self.settled(node, 2)
@@ -199,6 +220,10 @@ mod tests {
         assert!(claimed("Split", &["x", "s"], None, vec![]));
         assert!(claimed("MatMul", &["a", "b"], None, vec![integers("a", &[1]), integers("b", &[1])]));
         assert!(!claimed("MatMul", &["a", "b"], None, vec![integers("a", &[1])]));
-        assert!(!claimed("Slice", &["x", "b", "e"], None, vec![]));
+        let bounds = |start, end| vec![integers("b", &[start]), integers("e", &[end])];
+        assert!(claimed("Slice", &["x", "b", "e"], None, vec![]));
+        assert!(claimed("Slice", &["x", "b", "e"], None, bounds(3, 1)));
+        assert!(!claimed("Slice", &["x", "b", "e"], None, bounds(1, 3)));
+        assert!(!claimed("Slice", &["x", "b", "e"], None, bounds(0, -1)));
     }
 }

@@ -96,14 +96,24 @@ fn cut(input: &Tensor, to: DatumType) -> TractResult<Tensor> {
         DatumType::I64 => from(input, long),
         DatumType::U8 => from(input, |value| word(value) as u8),
         DatumType::U16 => from(input, |value| word(value) as u16),
-        DatumType::U32 => from(input, |value| long(value) as u32),
-        DatumType::U64 => from(input, |value| if value < HALF { long(value) as u64 } else { value as u64 }),
+        // The upper half goes through the lower one.
+        DatumType::U32 => from(input, |value| match value >= QUARTER {
+            true => word(value - QUARTER) as u32 ^ (1 << 31),
+            false => word(value) as u32,
+        }),
+        DatumType::U64 => from(input, |value| match value >= HALF {
+            true => long(value - HALF) as u64 ^ (1 << 63),
+            false => long(value) as u64,
+        }),
         other => Err(error(format!("it does not cast to {other:?}"))),
     }
 }
 
 /// The first float beyond the signed 64-bit integers.
 const HALF: f64 = 9_223_372_036_854_775_808.0;
+
+/// The first float beyond the signed 32-bit integers.
+const QUARTER: f64 = 2_147_483_648.0;
 
 /// What a processor makes of a float: the least integer where it does not fit.
 fn word(value: f64) -> i32 {

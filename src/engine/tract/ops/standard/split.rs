@@ -71,9 +71,14 @@ impl Kernel for Split {
         let sizes = inputs.get(1).copied().flatten().map(integers).transpose()?;
         let mut start = 0;
         let parts = self.sizes(sizes, input.shape()[along])?.into_iter().map(|size| {
-            let part = input.slice(along, start, start + size);
+            let from = start;
             start += size;
-            part
+            if size > 0 {
+                return input.slice(along, from, start);
+            }
+            let mut shape = input.shape().to_vec();
+            shape[along] = 0;
+            Tensor::zero_dt(input.datum_type(), &shape)
         });
         parts.collect()
     }

@@ -1,4 +1,4 @@
-//! `TopK`, `ArgMax` and `ArgMin`, with NaN in its place and for every operator set.
+//! `TopK`, `ArgMax` and `ArgMin` for every operator set. NaN is never larger or smaller than anything.
 
 use std::cmp::Ordering;
 
@@ -73,12 +73,6 @@ impl Kernel for TopK {
     }
 }
 
-/// NaN counts as larger than everything.
-fn order<T: PartialOrd>(a: &T, b: &T) -> Ordering {
-    let is_nan = |x: &T| x.partial_cmp(x).is_none();
-    a.partial_cmp(b).unwrap_or_else(|| is_nan(a).cmp(&is_nan(b)))
-}
-
 fn top<T: Datum + Copy + PartialOrd + Default>(
     input: &Tensor,
     along: usize,
@@ -87,14 +81,17 @@ fn top<T: Datum + Copy + PartialOrd + Default>(
 ) -> TractResult<TVec<Tensor>> {
     let (before, size, after) = around(input.shape(), along);
     let values = slice::<T>(input)?;
+    if values.iter().any(|value| value.partial_cmp(value).is_none()) {
+        return Err(error("its input holds NaN, which is neither large nor small"));
+    }
     let mut shape = input.shape().to_vec();
     shape[along] = count;
     let mut best = vec![T::default(); before * count * after];
     let mut places = vec![0i64; best.len()];
     let mut row: Vec<(T, usize)> = Vec::with_capacity(size);
     let first = |a: &(T, usize), b: &(T, usize)| {
-        let values = if largest { order(&b.0, &a.0) } else { order(&a.0, &b.0) };
-        values.then(a.1.cmp(&b.1))
+        let values = if largest { b.0.partial_cmp(&a.0) } else { a.0.partial_cmp(&b.0) };
+        values.unwrap_or(Ordering::Equal).then(a.1.cmp(&b.1))
     };
     for outer in 0..before {
         for inner in 0..after {

@@ -1,0 +1,2 @@
+batchnormalization_rows*@B0/in/xJ0`”?ñLê>è¿j«þ>-Wj<FLþ>ÌsÓ¿(ez¿tV?Ë¥¢¾Ó!z>üyè?*B0/in/sJ.&
+¿[ ’=sü×¿*B0/in/bJÁeµ?(Kø>Làþ½*B0/in/mJqª> 'c>|©¤?*B0/in/vJ_G?Z‘@ZŒY?*BB0/out/y0J0 ´T?EXþ>*¤J@Þ¥¤?´÷ò>à©?TU1@Ù>‚œ?©´ì?”Þø>^Œ¿Rrtol=2e-05 atol=1e-06

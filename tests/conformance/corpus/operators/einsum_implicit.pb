@@ -1,0 +1,1 @@
+einsum_implicit*)B0/in/x0JµÓˆ¾±É¾™0Y?=…~>NKv>!Xî¾*)B0/in/x1JX	Ð¼UK'¾=<0?ÀU¾!v}?Î¬Ú¿*"B0/out/y0JM;A?Á`°¿oš¾c4?Rrtol=0.0001 atol=1e-05

@@ -1,0 +1,1 @@
+einsum_trace*5B0/in/x0J$xğX½IP:¿İ/?i´¿pÄ½üûê¼Â]ï¿‡¼Œ>Ö¢¿*B0/out/y0JxğX½pÄ½Ö¢¿Rrtol=0.0001 atol=1e-05

@@ -1,0 +1,2 @@
+)resize_18_nearest_pytorch_half_pixel_down*µB0/in/xJ KÄ?rcr?`Î¥¿²R>?_#M>³Öº¾BÚ>ò+<?®—
+¿îr‡¾qx>…	n¿+>'§½Ì–$¿ëAK¿Çü>jÙP?ŞTœ>uCN¿k†2?§>v?)‹?³_Y¿š‘	¾İ¿DSR¿‡·ï?L1`?(ùÓ¿”ÖÊ>ÁÑ¿Õ'‰?y›=aM)¾e>›¾¶>ØÅÖ<%T¾*^B0/out/y0JHKÄ?`Î¥¿_#M>³Öº¾ò+<?îr‡¾ëAK¿jÙP?uCN¿k†2?v?³_Y¿š‘	¾DSR¿L1`?aM)¾›¾¶>%T¾Rrtol=0.0001 atol=1e-05
