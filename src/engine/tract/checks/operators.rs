@@ -101,10 +101,6 @@ pub fn wrong(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
                 "Fit the classifier on numbered classes; the labels can stand in model.toml under [classes]",
             ))
         }
-        "ReduceLogSumExp" => Some(Refusal::new(
-            "it is computed without taking off the largest value first, so it overflows",
-            "Leave the probabilities out of the graph, or write it as max + log(sum(exp(x - max)))",
-        )),
         "QuantizeLinear" | "DequantizeLinear" => quantised_type(node),
         "Einsum"
             if attribute(node, "equation").is_some_and(|equation| equation.s.trim_ascii_end().ends_with(b"->")) =>
