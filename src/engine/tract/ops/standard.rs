@@ -95,6 +95,7 @@ pub const OPERATORS: &[Entry] = &[
     onnx("ReduceL1", reduce::l1),
     onnx("ReduceL2", reduce::l2),
     onnx("ReduceLogSum", reduce::log_sum),
+    onnx("ReduceLogSumExp", reduce::log_sum_exp),
     onnx("ReduceMax", reduce::max),
     onnx("ReduceMin", reduce::min),
     onnx("ReduceSumSquare", reduce::sum_square),
