@@ -9,16 +9,20 @@ use clap::Args;
 use sha2::{Digest as _, Sha256};
 
 use crate::app::quiet_caught_panics;
-use crate::engine::tract::Tract;
-use crate::engine::{Engine, Inspection, ModelSource, Support};
+use crate::engine::choice::Choice;
+use crate::engine::{Engine, Inspection, ModelSource, Support, Wishes};
 use crate::model::{Digest, Dim, Port};
 
+use super::engine::EngineFlags;
 use super::{Failure, say};
 
 #[derive(Args)]
 pub(super) struct Inspect {
     /// The ONNX file
     file: PathBuf,
+
+    #[command(flatten)]
+    engine: EngineFlags,
 }
 
 impl Inspect {
@@ -28,16 +32,20 @@ impl Inspect {
         let size = bytes.len();
         let source = ModelSource { bytes: Bytes::from(bytes), directory: self.file.parent().map(Into::into) };
         quiet_caught_panics();
-        let engine = Tract::default();
+        let config = self.engine.in_force()?.into_config().map_err(|mistakes| mistakes.join(", "))?;
+        let engine = Choice::new(config.engine, 1)?;
         let mut inspection = engine.inspect(&source)?;
-        let loaded = engine.load(&source);
-        if let Ok(session) = &loaded {
+        let loaded = engine.choose(&source, Wishes::default());
+        if let Ok(loaded) = &loaded {
             // Completed by what the engine infers, which is what clients will see.
-            inspection.signature = Ok(session.signature().clone());
+            inspection.signature = Ok(loaded.session.signature().clone());
         }
         say(report(&inspection, digest, size)?.trim_end())?;
         match loaded {
-            Ok(_) => say("\nloads     yes"),
+            Ok(loaded) => {
+                let why = loaded.choice.map(|choice| format!(", by {}: {}", loaded.engine, choice.reason));
+                say(format_args!("\nloads     yes{}", why.unwrap_or_default()))
+            }
             Err(error) => {
                 say("\nloads     no")?;
                 Err(error.into())
@@ -71,6 +79,7 @@ fn report(inspection: &Inspection, digest: Digest, size: usize) -> Result<String
     for used in &inspection.operators {
         let support = match &used.support {
             Support::Engine => "by tract".into(),
+            Support::Untold => String::new(),
             Support::Refused(reason) => format!("refused: {reason}"),
         };
         writeln!(text, "{:>6} x  {}.{}  {support}", used.count, used.domain, used.operator)?;

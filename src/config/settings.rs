@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::model::ModelName;
+use crate::model::{EngineWish, ModelName};
 use crate::telemetry::{LogFormat, LogLevel};
 use crate::{api, batching, engine, registry, telemetry};
 
@@ -66,7 +66,17 @@ pub struct Settings {
     #[arg(long, value_name = "SIZE")]
     pub queue_bytes: Option<Text<ByteSize>>,
 
-    /// Optimised plans kept per model, one per batch size in use; more trade memory for speed [default: 8]
+    /// tract, onnxruntime, auto (tract where it loads the model, else ONNX Runtime) or auto=fastest (both are compared when
+    /// a model is loaded, the faster one serves); a model may choose in its model.toml. All but tract need a build with
+    /// ONNX Runtime, such as the image onnxd-ort [default: tract]
+    #[arg(long, value_name = "ENGINE")]
+    pub engine: Option<Text<EngineWish>>,
+
+    /// ONNX Runtime's library, version 1.24 or newer [default: libonnxruntime.so where the system looks for libraries]
+    #[arg(long, value_name = "FILE")]
+    pub onnxruntime_lib: Option<PathBuf>,
+
+    /// Optimised plans that tract keeps per model, one per batch size in use; more trade memory for speed [default: 8]
     #[arg(long, value_name = "COUNT")]
     pub max_plans: Option<Text<usize>>,
 
@@ -104,6 +114,8 @@ impl Settings {
             threads: Some(Text(compute.threads)),
             queue_rows: Some(Text(compute.queue_rows)),
             queue_bytes: Some(Text(ByteSize(compute.queue_bytes))),
+            engine: Some(Text(EngineWish::default())),
+            onnxruntime_lib: None,
             max_plans: Some(Text(engine::tract::Config::default().max_plans)),
             lame_duck: Some(Text(Period(shutdown.lame_duck))),
             drain_timeout: Some(Text(Period(shutdown.drain_timeout))),
@@ -126,6 +138,8 @@ impl Settings {
             threads: upper.threads.or(self.threads),
             queue_rows: upper.queue_rows.or(self.queue_rows),
             queue_bytes: upper.queue_bytes.or(self.queue_bytes),
+            engine: upper.engine.or(self.engine),
+            onnxruntime_lib: upper.onnxruntime_lib.or(self.onnxruntime_lib),
             max_plans: upper.max_plans.or(self.max_plans),
             lame_duck: upper.lame_duck.or(self.lame_duck),
             drain_timeout: upper.drain_timeout.or(self.drain_timeout),
@@ -151,6 +165,8 @@ impl Settings {
             threads: Some(Text(threads)),
             queue_rows: Some(Text(queue_rows)),
             queue_bytes: Some(Text(ByteSize(queue_bytes))),
+            engine: Some(Text(wish)),
+            onnxruntime_lib,
             max_plans: Some(Text(max_plans)),
             lame_duck: Some(Text(Period(lame_duck))),
             drain_timeout: Some(Text(Period(drain_timeout))),
@@ -164,7 +180,7 @@ impl Settings {
         let config = Config {
             listen,
             models: registry::Config { sources, default_model, model_name },
-            engine: engine::tract::Config { max_plans },
+            engine: engine::choice::Config { wish, onnxruntime_lib, tract: engine::tract::Config { max_plans } },
             compute: batching::Config { threads, queue_rows, queue_bytes },
             api: api::Config { max_body, request_timeout, max_in_flight, cors_origins },
             shutdown: ShutdownConfig { lame_duck, drain_timeout },
@@ -189,7 +205,7 @@ fn mistakes(config: &Config) -> Vec<String> {
     need(config.compute.threads <= 1024, "threads: must be at most 1024");
     need(config.compute.queue_rows > 0, "queue_rows: must be at least 1");
     need(config.compute.queue_bytes > 0, "queue_bytes: must be more than 0");
-    need(config.engine.max_plans > 0, "max_plans: must be at least 1");
+    need(config.engine.tract.max_plans > 0, "max_plans: must be at least 1");
     let origin =
         |origin: &String| origin == "*" || (origin.contains("://") && origin.is_ascii() && !origin.contains(' '));
     need(config.api.cors_origins.iter().all(origin), "cors_origin: write '*' or origins such as https://example.org");

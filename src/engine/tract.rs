@@ -11,6 +11,7 @@ mod interface;
 mod load;
 mod nan;
 mod ops;
+pub mod outline;
 mod plans;
 mod proto;
 mod rewrite;

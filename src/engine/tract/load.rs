@@ -20,11 +20,11 @@ pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadE
     let notes = rewrite::rewrite(&mut model)?;
     let onnx = framework();
     checks::check(&model, graph(&model)?, &|operator| onnx.op_register.0.contains_key(operator))?;
-    dims::clean(model.graph.as_mut().ok_or_else(no_graph)?);
+    dims::clean(model.graph.as_mut().ok_or_else(proto::no_graph)?);
     let declared = Declared::of(graph(&model)?)?;
     let blame = Blame::of(graph(&model)?);
     let nan_stopper = nan::stopper(graph(&model)?);
-    ops::qualify(model.graph.as_mut().ok_or_else(no_graph)?);
+    ops::qualify(model.graph.as_mut().ok_or_else(proto::no_graph)?);
     let parsed = parse(&onnx, &model, source, &blame)?;
     // The message holds a second copy of every weight.
     drop(model);
@@ -42,17 +42,13 @@ pub fn inspect(source: &ModelSource) -> Result<Inspection, LoadError> {
     let operators = checks::operators(&model, graph(&model)?, &|operator| onnx.op_register.0.contains_key(operator));
     let summary = proto::summary(&model);
     rewrite::rewrite(&mut model)?;
-    dims::clean(model.graph.as_mut().ok_or_else(no_graph)?);
+    dims::clean(model.graph.as_mut().ok_or_else(proto::no_graph)?);
     let signature = Declared::of(graph(&model)?).map(Declared::signature);
     Ok(Inspection { graph: summary, signature, operators })
 }
 
 fn graph(model: &ModelProto) -> Result<&GraphProto, LoadError> {
-    model.graph.as_ref().ok_or_else(no_graph)
-}
-
-fn no_graph() -> LoadError {
-    LoadError::Malformed("it holds no graph".into())
+    model.graph.as_ref().ok_or_else(proto::no_graph)
 }
 
 /// tract's importer. Recorded shapes of inner values are ignored: they carry the exporter's names for the axes, which
@@ -67,9 +63,7 @@ fn framework() -> Onnx {
 fn parse(onnx: &Onnx, model: &ModelProto, source: &ModelSource, blame: &Blame) -> Result<InferenceModel, LoadError> {
     let folder = match &source.directory {
         None if proto::has_external_data(model) => {
-            return Err(LoadError::Interface(
-                "its weights are in another file, and it came without a folder to look in; save it as one file".into(),
-            ));
+            return Err(proto::no_folder());
         }
         None => None,
         Some(folder) => Some(folder.to_str().ok_or_else(|| {

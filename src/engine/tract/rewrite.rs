@@ -2,7 +2,7 @@
 //! tract cannot read into what it can without changing an answer. Each is a function over the message that is tested by
 //! itself; [`rewrite`] has their order.
 
-mod zipmap;
+pub mod zipmap;
 
 use tract_onnx::pb::ModelProto;
 
