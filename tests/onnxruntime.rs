@@ -16,11 +16,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use case::{Case, Outcome};
 use onnxd::engine::choice::Choice;
-use onnxd::engine::fake::{Fake, FakeSession};
 use onnxd::engine::onnxruntime::OnnxRuntime;
 use onnxd::engine::tract::Tract;
 use onnxd::engine::{Engine, LoadError, Loaded, ModelSource, Session, Support, Wishes};
-use onnxd::model::{Dim, EngineWish, Golden, Port, Signature};
+use onnxd::model::{Dim, EngineWish, Port, Signature};
 use onnxd::tensor::{DataType, Tensor};
 
 // --- the harness
@@ -365,46 +364,4 @@ fn the_faster_engine_serves_under_the_same_signature() {
         assert!(told.probes.len() >= 2 && told.probes.iter().all(|probe| probe.seconds > 0.0), "{told:?}");
         assert_eq!(loaded.session.signature(), load(&Tract::default(), &file).signature());
     }
-}
-
-/// A scripted second engine beside the real first one.
-fn beside(signature: Signature, script: impl Fn(&[Tensor]) -> Vec<Tensor> + Send + Sync + 'static) -> Choice {
-    let fake: Arc<dyn Engine> = Arc::new(Fake::new(signature, move |inputs| Ok(script(inputs))));
-    Choice::between(Arc::new(Tract::default()), Box::new(move || Ok(Arc::clone(&fake))), EngineWish::Fastest).unwrap()
-}
-
-#[test]
-fn engines_that_disagree_serve_nothing() {
-    let file = fixture("identity_fp32");
-    let signature = load(&Tract::default(), &file).signature().clone();
-    let agreeing = beside(signature.clone(), |inputs| inputs.to_vec());
-    assert!(agreeing.choose(&source(&file), Wishes::default()).is_ok());
-
-    let wrong = |inputs: &[Tensor]| {
-        let twice: Vec<f32> = inputs[0].values::<f32>().unwrap().iter().map(|x| x * 1.01).collect();
-        vec![Tensor::from_vec(inputs[0].shape(), twice).unwrap()]
-    };
-    let error = beside(signature.clone(), wrong).load(&source(&file)).err().unwrap().to_string();
-    assert!(error.contains("do not agree") && error.contains("fake"), "{error}");
-
-    // Alike on everything made up, and not on the author's rows.
-    let columns = 3;
-    let subtle = |inputs: &[Tensor]| {
-        let spoilt: Vec<f32> =
-            inputs[0].values::<f32>().unwrap().iter().map(|&x| if x == 1234.0 { 0.0 } else { x }).collect();
-        vec![Tensor::from_vec(inputs[0].shape(), spoilt).unwrap()]
-    };
-    let rows = Tensor::from_vec(&[1, columns][..], vec![1234f32; columns]).unwrap();
-    let golden = Golden {
-        inputs: vec![(signature.inputs[0].name.clone(), rows.clone())],
-        outputs: vec![(signature.outputs[0].name.clone(), rows)],
-        tolerance: 1e-5,
-    };
-    let wishes = Wishes { engine: None, golden: Some(&golden) };
-    let error = beside(signature.clone(), subtle).choose(&source(&file), wishes).err().unwrap().to_string();
-    assert!(error.contains("golden rows"), "{error}");
-
-    let error = beside(FakeSession::rows_in_rows_out(columns), |inputs| inputs.to_vec());
-    let error = error.load(&source(&file)).err().unwrap().to_string();
-    assert!(error.contains("do not agree"), "{error}");
 }
