@@ -3,6 +3,7 @@
 //! [`contest`]. Which build has the second engine, and how to get one that has, is known here and nowhere else.
 
 mod contest;
+mod naming;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -93,7 +94,7 @@ impl Choice {
         }
         // Clients see one signature, whichever engine was faster this time.
         let signature = one.signature().clone();
-        Ok(chosen(Box::new(contest::Under { session: other, signature }), names[1], choice))
+        Ok(chosen(Box::new(naming::Under { session: other, signature }), names[1], choice))
     }
 
     fn neither(&self, refusal: &LoadError, other: &LoadError) -> LoadError {
@@ -125,11 +126,14 @@ impl Engine for Choice {
     }
 
     fn choose(&self, source: &ModelSource, wishes: Wishes<'_>) -> Result<Loaded, LoadError> {
-        let alone =
-            |engine: &dyn Engine| Ok(Loaded { session: engine.load(source)?, engine: engine.name(), choice: None });
+        let alone = |session, engine: &dyn Engine| Loaded { session, engine: engine.name(), choice: None };
         match wishes.engine.unwrap_or(self.wish) {
-            EngineWish::Tract => alone(&*self.first),
-            EngineWish::OnnxRuntime => alone(self.second().map_err(LoadError::Interface)?),
+            EngineWish::Tract => Ok(alone(self.first.load(source)?, &*self.first)),
+            EngineWish::OnnxRuntime => {
+                let second = self.second().map_err(LoadError::Interface)?;
+                let session = naming::completed(second.load(source)?, || self.first.load(source).ok());
+                Ok(alone(session, second))
+            }
             EngineWish::Auto => self.covering(source),
             EngineWish::Fastest => self.fastest(source, wishes),
         }

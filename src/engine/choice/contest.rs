@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::trial::{self, Values};
 use crate::engine::{RunError, Session, answers};
-use crate::model::{ClassLabels, Dim, EngineChoice, EngineProbe, Golden, GraphSummary, Signature};
+use crate::model::{Dim, EngineChoice, EngineProbe, Golden, Signature};
 use crate::tensor::{DataType, Shape, Tensor};
 
 /// How far two engines may be apart, as `|a - b| / max(1, |b|)`: two orders of summation over a deep network.
@@ -98,7 +98,7 @@ fn answers_to(sessions: [&dyn Session; 2], inputs: &[Tensor]) -> [Result<Vec<Ten
 }
 
 /// Whether two sessions take and give the same: an axis that one engine knows the size of and the other does not is fine.
-fn same_interface([one, other]: [&Signature; 2], names: [&str; 2]) -> Result<(), String> {
+pub fn same_interface([one, other]: [&Signature; 2], names: [&str; 2]) -> Result<(), String> {
     let sides = [("inputs", &one.inputs, &other.inputs), ("outputs", &one.outputs, &other.outputs)];
     for (what, one, other) in sides {
         let alike = one.len() == other.len()
@@ -171,42 +171,6 @@ fn verdict(times: &[(usize, [f64; 2])], names: [&'static str; 2]) -> Verdict {
         [0, 1].map(|at| EngineProbe { engine: names[at], rows, seconds: times[at] })
     };
     Verdict { winner, choice: EngineChoice { reason, probes: times.iter().flat_map(probe).collect() } }
-}
-
-/// A session under another's signature; both have the same ports.
-pub struct Under {
-    pub session: Box<dyn Session>,
-    pub signature: Signature,
-}
-
-impl Session for Under {
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn graph(&self) -> &GraphSummary {
-        self.session.graph()
-    }
-
-    fn classes(&self) -> Option<&ClassLabels> {
-        self.session.classes()
-    }
-
-    fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, RunError> {
-        self.session.run(inputs)
-    }
-
-    fn is_prepared(&self, inputs: &[Tensor]) -> bool {
-        self.session.is_prepared(inputs)
-    }
-
-    fn memory_bytes(&self) -> u64 {
-        self.session.memory_bytes()
-    }
-
-    fn sample_shapes(&self) -> Vec<Shape> {
-        self.session.sample_shapes()
-    }
 }
 
 #[cfg(test)]

@@ -15,76 +15,124 @@ use crate::engine::trial::{self, Values};
 use crate::model::{Dim, Port, Signature};
 use crate::tensor::{DataType, Shape};
 
-/// Values for trial runs. An axis that depends on values is not likely to follow the batch with all of them.
+/// Values for trial runs. The length of an axis that depends on values is not likely to follow the batch with all of them.
 const TRIALS: [Values; 3] = [Values::All(0.0), Values::All(1.0), Values::Varied];
 
 /// The signature, and the shapes of a small request that the model has answered, or might.
 pub fn signature(outline: &mut Outline, pool: &Pool) -> Result<(Signature, Vec<Shape>), LoadError> {
-    let (inputs, declared) = (std::mem::take(&mut outline.inputs), std::mem::take(&mut outline.outputs));
-    outline.inputs = inputs;
+    let declared = std::mem::take(&mut outline.outputs);
     let inputs = &outline.inputs;
-    let inferred = infer(pool, inputs, &declared)?;
+    let mut inferred = infer(pool, inputs, &declared)?;
     let types: Vec<(&str, DataType)> =
         declared.iter().zip(&inferred).map(|(port, found)| (port.name.as_str(), found.datatype)).collect();
-    let samples = outline.samples();
-    // Shapes of the outputs for these input shapes, for each of the values that the model takes.
-    let shown = |shapes: &[Shape]| -> Vec<Vec<Shape>> {
+    // Shapes of the outputs for these input shapes, for as many of the values that the model takes.
+    let shown = |shapes: &[Shape], most: usize| -> Vec<Vec<Shape>> {
         let answers = TRIALS.iter().filter_map(|&values| {
             let tensors = trial::made_up(inputs, shapes, values)?;
             let lent = tensors.iter().map(values::lend).collect::<Result<Vec<_>, _>>().ok()?;
             let answers = session::run(pool, inputs, &tensors, &lent, &types).ok()?;
             Some(answers.iter().map(|answer| answer.shape().into()).collect())
         });
-        answers.collect()
+        answers.take(most).collect()
     };
-    let tried = samples.iter().map(|sample| (sample, shown(sample))).find(|(_, shown)| !shown.is_empty());
-    let (sample, small) = match tried {
-        Some((sample, shown)) => (sample.clone(), shown),
-        None => (samples.first().cloned().unwrap_or_default(), Vec::new()),
+    let samples = outline.samples();
+    let tried = samples.iter().find_map(|sample| Some((sample.clone(), shown(sample, 1).pop()?)));
+    let (sample, one) = match tried {
+        Some((sample, shapes)) => (sample, Some(shapes)),
+        None => (samples.into_iter().next().unwrap_or_default(), None),
     };
     let batch = batch(inputs);
-    let follows = match &batch {
-        Some(batch) if unsettled(&inferred, &small) => {
-            let sized =
-                |rows: usize| inputs.iter().zip(&sample).map(|(port, shape)| sized(port, shape, batch, rows)).collect();
-            let (two, three): (Vec<Shape>, Vec<Shape>) = (sized(2), sized(3));
-            following(&shown(&two), &shown(&three))
+    let sized = |rows: usize| -> Option<Vec<Shape>> {
+        let (batch, _) = (batch.as_ref()?, one.as_ref()?);
+        Some(inputs.iter().zip(&sample).map(|(port, shape)| sized(port, shape, batch, rows)).collect())
+    };
+    let three = sized(3).and_then(|shapes| shown(&shapes, 1).pop());
+    let seen = Seen { one: one.as_deref(), three: three.as_deref(), batch: batch.as_deref() };
+    for (at, found) in inferred.iter_mut().enumerate() {
+        found.shape = found.shape.take().and_then(|shape| seen.corrected(at, shape));
+    }
+    let follows = match (sized(2), sized(3)) {
+        (Some(two), Some(three)) if seen.leaves_open(&inferred) => {
+            following(&shown(&two, TRIALS.len()), &shown(&three, TRIALS.len()))
         }
         _ => Vec::new(),
     };
     let mut outputs = Vec::with_capacity(declared.len());
     for (at, (port, found)) in declared.into_iter().zip(inferred).enumerate() {
-        let seen = small.first().and_then(|shapes| shapes.get(at));
-        let declared = port.shape;
-        let rank = found.shape.as_ref().map(Vec::len).or(seen.map(|shape| shape.len()));
-        let rank = rank.or(declared.as_ref().map(Vec::len)).ok_or_else(|| {
+        let rank = found.shape.as_ref().map(Vec::len).or(seen.rank(at)).or(port.shape.as_ref().map(Vec::len));
+        let rank = rank.ok_or_else(|| {
             LoadError::Interface(format!(
                 "output {:?} declares no shape, and nothing tells how many axes it has; export it with a shape",
                 port.name
             ))
         })?;
-        let inferred = found.shape.filter(|dims| dims.len() == rank);
-        let declared = declared.filter(|dims| dims.len() == rank);
-        let axis = |axis: usize| {
-            let told = inferred.as_ref().and_then(|dims| dims[axis].clone());
+        let inferred = found.shape.unwrap_or_else(|| vec![None; rank]);
+        // What the model was just seen not to keep to is an exporter's mistake.
+        let declared = port.shape.filter(|dims| dims.len() == rank).and_then(|dims| seen.corrected(at, dims));
+        let axis = |(axis, told): (usize, Option<Dim>)| {
             let follows = follows.get(at).and_then(|axes: &Vec<bool>| axes.get(axis)).copied().unwrap_or(false);
             let shown = follows.then(|| batch.clone().map(Dim::Symbol)).flatten();
             let declared = declared.as_ref().and_then(|dims| dims[axis].clone());
-            // A declared size that the model was just seen not to keep to is an exporter's mistake.
-            let kept = |dim: &Dim| dim.fixed().is_none_or(|size| seen.is_none_or(|seen| seen.get(axis) == Some(&size)));
-            told.or(shown).or(declared.filter(kept)).unwrap_or_else(|| outline::unnamed(&port.name, axis))
+            told.or(shown).or(declared).unwrap_or_else(|| outline::unnamed(&port.name, axis))
         };
-        let shape = (0..rank).map(axis).collect();
+        let shape = inferred.into_iter().enumerate().map(axis).collect();
         outputs.push(Port { name: port.name.clone(), datatype: port.datatype, shape, description: port.description });
     }
     Ok((Signature { inputs: outline.inputs.clone(), outputs }, sample))
 }
 
+/// Axis by axis; `None` for one of which nothing is known.
+type Axes = Vec<Option<Dim>>;
+
+/// The shapes of the outputs for a batch of one and a batch of three, as far as the model answered made-up values.
+struct Seen<'s> {
+    one: Option<&'s [Shape]>,
+    three: Option<&'s [Shape]>,
+    batch: Option<&'s str>,
+}
+
+impl Seen<'_> {
+    fn rank(&self, output: usize) -> Option<usize> {
+        Some(self.one?.get(output)?.len())
+    }
+
+    /// What is said of an output's shape without that which turned out to be wrong; `None` where that is the rank. The
+    /// library's inference is wrong for some operators, as declarations are.
+    fn corrected(&self, output: usize, mut axes: Axes) -> Option<Axes> {
+        for (shapes, rows) in [(self.one, 1), (self.three, 3)] {
+            let Some(shape) = shapes.and_then(|shapes| shapes.get(output)) else { continue };
+            if shape.len() != axes.len() {
+                return None;
+            }
+            for (axis, &size) in axes.iter_mut().zip(shape) {
+                let expected = match axis {
+                    Some(Dim::Fixed(size)) => Some(*size),
+                    Some(Dim::Symbol(name)) if Some(name.as_str()) == self.batch => Some(rows),
+                    _ => None,
+                };
+                if expected.is_some_and(|expected| expected != size) {
+                    *axis = None;
+                }
+            }
+        }
+        Some(axes)
+    }
+
+    /// Whether further runs could tell more than the library did.
+    fn leaves_open(&self, inferred: &[Inferred]) -> bool {
+        let open = |(at, found): (usize, &Inferred)| match &found.shape {
+            Some(axes) => axes.iter().any(Option::is_none),
+            None => self.rank(at) != Some(0),
+        };
+        inferred.iter().enumerate().any(open)
+    }
+}
+
 /// What the library says of one output.
 struct Inferred {
     datatype: DataType,
-    /// Axis by axis; `None` for one that is neither a number nor one of the inputs' names.
-    shape: Option<Vec<Option<Dim>>>,
+    /// An axis that is neither a number nor one of the inputs' names is not known.
+    shape: Option<Axes>,
 }
 
 fn infer(pool: &Pool, inputs: &[Port], declared: &[DeclaredOutput]) -> Result<Vec<Inferred>, LoadError> {
@@ -129,16 +177,6 @@ fn batch(inputs: &[Port]) -> Option<String> {
     names.all(|name| name == first).then(|| first.to_owned())
 }
 
-/// Whether runs could tell more than the library did.
-fn unsettled(inferred: &[Inferred], shown: &[Vec<Shape>]) -> bool {
-    let scalar = |at: usize| shown.iter().all(|shapes| shapes.get(at).is_some_and(|shape| shape.is_empty()));
-    let open = |(at, found): (usize, &Inferred)| match &found.shape {
-        Some(dims) => dims.iter().any(Option::is_none),
-        None => !scalar(at),
-    };
-    !shown.is_empty() && inferred.iter().enumerate().any(open)
-}
-
 fn sized(port: &Port, sample: &[usize], batch: &str, rows: usize) -> Shape {
     let size = |(dim, &size): (&Dim, &usize)| if symbol(dim) == Some(batch) { rows } else { size };
     port.shape.iter().zip(sample).map(size).collect()
@@ -167,5 +205,20 @@ mod tests {
         let three = [shapes(&[&[3, 5], &[3]]), shapes(&[&[3, 5], &[3]])];
         assert_eq!(following(&two, &three), [vec![true, false], vec![false]]);
         assert!(following(&two, &[]).is_empty());
+    }
+
+    #[test]
+    fn what_runs_show_to_be_wrong_is_not_said() {
+        let shapes = |size: &[usize]| vec![Shape::from_slice(size)];
+        let (one, three) = (shapes(&[1, 1, 5]), shapes(&[3, 1, 5]));
+        let seen = Seen { one: Some(&one), three: Some(&three), batch: Some("N") };
+        let batch = || Some(Dim::Symbol("N".into()));
+        let corrected = |axes: &[Option<Dim>]| seen.corrected(0, axes.to_vec());
+        let right = [batch(), Some(Dim::Fixed(1)), None];
+        assert_eq!(corrected(&right).unwrap(), right);
+        assert_eq!(corrected(&[Some(Dim::Fixed(1)), batch(), Some(Dim::Fixed(4))]).unwrap(), [None, None, None]);
+        assert_eq!(corrected(&[batch()]), None);
+        let nothing = Seen { one: None, three: None, batch: None };
+        assert_eq!(nothing.corrected(0, vec![batch()]), Some(vec![batch()]));
     }
 }

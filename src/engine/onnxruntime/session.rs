@@ -24,6 +24,8 @@ pub struct OnnxRuntimeSession {
     pool: Pool,
     /// The node that may divide the smallest integer by -1, which would stop the process.
     divides: Option<String>,
+    /// The node that makes a number of NaN.
+    hides_nan: Option<String>,
     stored_bytes: u64,
 }
 
@@ -39,20 +41,29 @@ impl OnnxRuntimeSession {
         let bytes = std::mem::take(&mut outline.bytes);
         let pool = Pool::new(environment, bytes, external, slots, stored_bytes).map_err(LoadError::Engine)?;
         let (signature, sample) = interface::signature(&mut outline, &pool)?;
-        let Outline { summary, classes, divides, .. } = outline;
-        Ok(Self { signature, summary, classes, sample, pool, divides, stored_bytes })
+        let Outline { summary, classes, divides, hides_nan, .. } = outline;
+        Ok(Self { signature, summary, classes, sample, pool, divides, hides_nan, stored_bytes })
     }
 
     fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
         request::check(&self.signature.inputs, inputs)?;
         let ports = &self.signature.inputs;
         let lent = inputs.iter().map(values::lend).collect::<Result<Vec<_>, _>>()?;
+        let first = |holds: &dyn Fn(&Lent<'_>) -> bool| {
+            ports.iter().zip(&lent).find(|(_, lent)| holds(lent)).map(|(port, _)| port.name.as_str())
+        };
         if let Some(node) = &self.divides
-            && let Some((port, _)) = ports.iter().zip(&lent).find(|(_, lent)| lent.holds_smallest_integer())
+            && let Some(name) = first(&|lent| lent.holds_smallest_integer())
         {
             return Err(format!(
-                "input {:?} holds the smallest {}, by which node {node:?} may not divide safely",
-                port.name, port.datatype
+                "input {name:?} holds the smallest integer of its type, which node {node:?} may not divide safely"
+            ));
+        }
+        if let Some(node) = &self.hides_nan
+            && let Some(name) = first(&|lent| lent.holds_nan())
+        {
+            return Err(format!(
+                "input {name:?} holds NaN, which node {node:?} might turn into a number; fill in what is missing"
             ));
         }
         let outputs: Vec<(&str, DataType)> =

@@ -82,6 +82,15 @@ impl Lent<'_> {
         made.map_err(|error| words::explain(error.message()))
     }
 
+    pub fn holds_nan(&self) -> bool {
+        match self {
+            Self::F16(values) => values.iter().any(|value| value.is_nan()),
+            Self::F32(values) => values.iter().any(|value| value.is_nan()),
+            Self::F64(values) => values.iter().any(|value| value.is_nan()),
+            _ => false,
+        }
+    }
+
     /// Whether some element is the smallest of its integer type.
     pub fn holds_smallest_integer(&self) -> bool {
         match self {

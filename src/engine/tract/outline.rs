@@ -34,7 +34,28 @@ pub struct Outline {
     pub external: Vec<String>,
     /// The node that divides integers, perhaps, by something that may be -1.
     pub divides: Option<String>,
+    /// The node where ONNX Runtime, tried out, makes a number of NaN, in a model that has nothing to deal with NaN.
+    pub hides_nan: Option<String>,
 }
+
+/// Where NaN goes in and numbers come out, although nothing says so.
+const HIDES_NAN: &[&str] = &[
+    "ArgMax",
+    "ArgMin",
+    "DynamicQuantizeLinear",
+    "GlobalMaxPool",
+    "GRU",
+    "Hardmax",
+    "LSTM",
+    "MaxPool",
+    "QuantizeLinear",
+    "ReduceMax",
+    "ReduceMin",
+    "RNN",
+    "ThresholdedRelu",
+];
+/// What is there for missing values.
+const MINDS_NAN: &[&str] = &["Imputer", "IsNaN", "TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"];
 
 impl Outline {
     pub fn of(source: &ModelSource) -> Result<Self, LoadError> {
@@ -49,9 +70,9 @@ impl Outline {
         let classes = zipmap::drop(graph)?;
         dims::clean(graph);
         let proto::Declared { inputs, outputs } = proto::Declared::of(graph)?;
-        let divides = divides(graph);
+        let (divides, hides_nan) = (divides(graph), hides_nan(graph));
         let bytes = spliced(&source.bytes, graph, &maps)?;
-        Ok(Self { bytes, summary, classes, inputs, outputs, external, divides })
+        Ok(Self { bytes, summary, classes, inputs, outputs, external, divides, hides_nan })
     }
 
     /// Shapes to prepare a model with; see [`interface::samples`].
@@ -92,6 +113,19 @@ fn external(model: &ModelProto) -> Vec<String> {
     found.sort();
     found.dedup();
     found
+}
+
+fn hides_nan(graph: &GraphProto) -> Option<String> {
+    let (mut hides, mut minds) = (None, false);
+    proto::walk(graph, &mut |graph| {
+        for node in &graph.node {
+            minds |= MINDS_NAN.contains(&node.op_type.as_str());
+            if HIDES_NAN.contains(&node.op_type.as_str()) {
+                hides.get_or_insert_with(|| proto::node_name(node).to_owned());
+            }
+        }
+    });
+    hides.filter(|_| !minds)
 }
 
 /// The processor stops a program that divides the smallest integer by -1. A divisor that is stored in the file is known;
