@@ -82,7 +82,8 @@ fn report(inspection: &Inspection, digest: Digest, size: usize) -> Result<String
             Support::Untold => String::new(),
             Support::Refused(reason) => format!("refused: {reason}"),
         };
-        writeln!(text, "{:>6} x  {}.{}  {support}", used.count, used.domain, used.operator)?;
+        let line = format!("{:>6} x  {}.{}  {support}", used.count, used.domain, used.operator);
+        writeln!(text, "{}", line.trim_end())?;
     }
     Ok(text)
 }

@@ -1,6 +1,7 @@
 //! The shared library, which a process loads once and keeps: ONNX Runtime has one environment per process.
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -36,10 +37,19 @@ pub fn environment(library: Option<&Path>) -> Result<Environment, String> {
 }
 
 fn open(path: &Path) -> Result<Environment, String> {
-    let builder = ort::init_from(path).map_err(|error| guard::one_line(&error.to_string()))?;
+    let builder = ort::init_from(path).map_err(|error| explain(&error))?;
     let environment = builder.with_name("onnxd").with_telemetry(false).build();
     let environment = environment.map_err(|error| guard::one_line(error.message()))?;
     // What goes wrong comes back as a value and is told where it belongs.
     environment.set_log_level(LogLevel::Fatal);
     Ok(environment)
+}
+
+/// The system's loader says why one link further down the chain.
+fn explain(error: &ort::LoadDynamicError) -> String {
+    let cause = match error {
+        ort::LoadDynamicError::Dlopen { error, .. } => error.source().map(|cause| format!(": {cause}")),
+        _ => None,
+    };
+    guard::one_line(&format!("{error}{}", cause.unwrap_or_default()))
 }

@@ -55,9 +55,9 @@ impl Lent<'_> {
     pub fn value(&self, shape: &[usize]) -> Result<SessionInputValue<'_>, String> {
         fn view<'a, T: PrimitiveTensorElementType + Clone + Debug + 'static>(
             shape: &[usize],
-            values: &'a Cow<'_, [T]>,
+            values: &'a [T],
         ) -> Result<SessionInputValue<'a>, ort::Error> {
-            TensorRef::from_array_view((shape.to_vec(), &**values)).map(SessionInputValue::from)
+            TensorRef::from_array_view((shape.to_vec(), values)).map(SessionInputValue::from)
         }
         let made = match self {
             Self::Bool(values) => view(shape, values),
