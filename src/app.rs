@@ -51,7 +51,8 @@ impl App {
         let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?);
         let catalog = Catalog::scan(&config.models)?;
         let pool = Pool::start(config.compute.clone(), Arc::clone(&metrics)).map_err(StartError::Threads)?;
-        let engine = Arc::new(Choice::new(config.engine.clone(), pool.slots()).map_err(StartError::Engine)?);
+        let engine = Choice::new(config.engine.clone(), config.trial.clone(), pool.slots());
+        let engine = Arc::new(engine.map_err(StartError::Engine)?);
         let registry = Arc::new(Registry::new(catalog, engine, pool.clone(), Arc::clone(&metrics)));
         let serving = Arc::new(Serving::new(Arc::clone(&registry), metrics));
         Ok(Self { config, pool, registry, serving })

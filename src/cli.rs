@@ -7,12 +7,15 @@ mod inspect;
 mod predict;
 mod probe;
 mod serve;
+mod try_model;
 
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::config::{Config, Settings};
 
 /// Serves ONNX models over HTTP. Without a command it serves.
 #[derive(Parser)]
@@ -36,6 +39,9 @@ enum Command {
     Check(check::Check),
     /// Ask a running server whether it is ready; the container's health check
     Probe(probe::Probe),
+    /// Load a model from standard input within limits; what the program starts itself for to try one
+    #[command(hide = true)]
+    TryModel(try_model::TryModel),
 }
 
 /// The whole command line as data: every subcommand and flag.
@@ -60,6 +66,7 @@ pub fn run() -> ExitCode {
         Command::Inspect(inspect) => inspect.run(),
         Command::Check(check) => check.run(),
         Command::Probe(probe) => probe.run(),
+        Command::TryModel(model) => model.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -68,6 +75,13 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The settings as this program obeys them: it tries models by starting itself.
+fn config(settings: Settings) -> Result<Config, Failure> {
+    let mut config = settings.into_config().map_err(|mistakes| Failure(mistakes.join("\nonnxd: ")))?;
+    config.trial.program = Some(std::env::current_exe()?);
+    Ok(config)
 }
 
 /// Why a command failed, for standard error.

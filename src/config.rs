@@ -20,6 +20,7 @@ pub struct Config {
     pub listen: SocketAddr,
     pub models: registry::Config,
     pub engine: engine::choice::Config,
+    pub trial: engine::trial::Config,
     pub compute: batching::Config,
     pub api: api::Config,
     pub shutdown: ShutdownConfig,

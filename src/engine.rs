@@ -9,12 +9,14 @@ pub mod guard;
 #[cfg(feature = "onnxruntime")]
 pub mod onnxruntime;
 mod request;
+pub mod samples;
 pub mod tract;
 pub mod trial;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{ClassLabels, Dim, EngineChoice, EngineWish, Golden, GraphSummary, Signature};
 use crate::tensor::{Shape, Tensor};
@@ -101,9 +103,34 @@ pub struct ModelSource {
     pub directory: Option<PathBuf>,
 }
 
+/// Largest file that is read: the most that the format can hold.
+const LARGEST_FILE: u64 = 2 << 30;
+
+impl ModelSource {
+    /// Reads a file once and whole.
+    pub fn read(file: &Path) -> Result<Self, LoadError> {
+        let unreadable = |error: std::io::Error| LoadError::Unreadable(format!("{}: {error}", file.display()));
+        let about = std::fs::metadata(file).map_err(unreadable)?;
+        // Reading a pipe would wait for its writer for ever.
+        if !about.is_file() {
+            return Err(LoadError::Unreadable(format!("{}: it is no regular file", file.display())));
+        }
+        if about.len() > LARGEST_FILE {
+            return Err(LoadError::Malformed(format!(
+                "it has {} bytes, and the format holds 2 GiB at most; larger models keep their weights in files beside it",
+                about.len()
+            )));
+        }
+        let bytes = std::fs::read(file).map_err(unreadable)?;
+        Ok(Self { bytes: Bytes::from(bytes), directory: file.parent().map(Into::into) })
+    }
+}
+
 /// Why a model was not loaded, in words its author can act on.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize, thiserror::Error)]
 pub enum LoadError {
+    #[error("{0}")]
+    Unreadable(String),
     #[error("not a readable ONNX file: {0}")]
     Malformed(String),
     /// `node` and `operator` name the place; `hint` says what to do about it.
@@ -113,6 +140,9 @@ pub enum LoadError {
     Interface(String),
     #[error("the engine could not prepare the model: {0}")]
     Engine(String),
+    /// It did not come through the trial: see [`trial`].
+    #[error("loading it in a process of its own, to try it, failed: {0}")]
+    Trial(String),
 }
 
 /// Why a run gave no answer. The model was verified when it was loaded, so it is the values of this request that the
@@ -149,6 +179,10 @@ pub enum Support {
     Engine,
     /// Nobody knows before the model is loaded.
     Untold,
+    /// By an operator of our own inside that engine.
+    Own,
+    /// Not as such: the graph is rewritten so that it is not needed.
+    Rewritten,
     /// Not at all; the words say why.
     Refused(String),
 }

@@ -23,6 +23,9 @@ pub fn element_count(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size))
 }
 
+/// Elements of a tensor that is made up.
+const LARGEST_MADE_UP: usize = 1 << 24;
+
 /// A dense tensor. Cloning is cheap: the elements are shared.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
@@ -81,6 +84,17 @@ impl Tensor {
         match datatype {
             DataType::Bytes => Self::from_strings(shape, Vec::new()),
             _ => Self::from_bytes(datatype, shape, Bytes::new()),
+        }
+    }
+
+    /// A tensor full of one value, to try a model with; strings are empty. `None` where it would be larger than says
+    /// anything more.
+    pub fn made_up(datatype: DataType, shape: &[usize], value: f64) -> Option<Self> {
+        let count = element_count(shape).filter(|&count| count <= LARGEST_MADE_UP)?;
+        match datatype {
+            DataType::Bytes => Self::from_strings(shape, vec![String::new(); count]).ok(),
+            DataType::Bool => Self::from_vec(shape, vec![value != 0.0; count]).ok(),
+            datatype => Self::from_vec(shape, vec![value; count]).ok()?.cast(datatype).ok(),
         }
     }
 

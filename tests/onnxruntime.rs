@@ -9,6 +9,8 @@
 // Helpers fail a test by panicking, just as its own assertions do.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::print_stdout)]
 
+// Its tables of operators are for the other test.
+#[allow(dead_code)]
 #[path = "conformance/case.rs"]
 mod case;
 
@@ -314,7 +316,7 @@ fn external_data_is_read_from_the_models_folder_and_nowhere_else() {
     let first = load(&Tract::default(), &folder.join("model.onnx"));
     let shapes = session.sample_shapes();
     let inputs =
-        onnxd::engine::trial::made_up(&session.signature().inputs, &shapes, onnxd::engine::trial::Values::Varied)
+        onnxd::engine::samples::made_up(&session.signature().inputs, &shapes, onnxd::engine::samples::Values::Varied)
             .unwrap();
     assert_eq!(session.run(&inputs).unwrap()[0].shape(), first.run(&inputs).unwrap()[0].shape());
     for (one, other) in session.run(&inputs).unwrap().iter().zip(&first.run(&inputs).unwrap()) {

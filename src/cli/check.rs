@@ -24,8 +24,7 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn run(self) -> Result<(), Failure> {
         let settings = config::load(None, Settings { models: self.models, ..self.engine.into_settings() })?;
-        let config = settings.into_config().map_err(|mistakes| Failure(mistakes.join("\nonnxd: ")))?;
-        let outcomes = App::build(config)?.load_models();
+        let outcomes = App::build(super::config(settings)?)?.load_models();
         let mut failed = 0;
         for outcome in &outcomes {
             let (name, version, ms) = (&outcome.name, outcome.version, outcome.took.as_millis());

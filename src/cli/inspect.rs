@@ -4,13 +4,12 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use bytes::Bytes;
 use clap::Args;
 use sha2::{Digest as _, Sha256};
 
 use crate::app::quiet_caught_panics;
 use crate::engine::choice::Choice;
-use crate::engine::{Engine, Inspection, ModelSource, Support, Wishes};
+use crate::engine::{Engine, Inspection, LoadError, ModelSource, Support, Wishes};
 use crate::model::{Digest, Dim, Port};
 
 use super::engine::EngineFlags;
@@ -27,15 +26,18 @@ pub(super) struct Inspect {
 
 impl Inspect {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let bytes = std::fs::read(&self.file).map_err(|error| format!("{}: {error}", self.file.display()))?;
-        let digest = Digest(Sha256::digest(&bytes).into());
-        let size = bytes.len();
-        let source = ModelSource { bytes: Bytes::from(bytes), directory: self.file.parent().map(Into::into) };
+        let source = ModelSource::read(&self.file)?;
+        let digest = Digest(Sha256::digest(&source.bytes).into());
+        let size = source.bytes.len();
         quiet_caught_panics();
-        let config = self.engine.in_force()?.into_config().map_err(|mistakes| mistakes.join(", "))?;
-        let engine = Choice::new(config.engine, 1)?;
-        let mut inspection = engine.inspect(&source)?;
+        let config = super::config(self.engine.in_force()?)?;
+        let engine = Choice::new(config.engine, config.trial, 1)?;
         let loaded = engine.choose(&source, Wishes::default());
+        if let Err(error @ LoadError::Trial(_)) = loaded {
+            // What took down one process is not looked into by another.
+            return Err(error.into());
+        }
+        let mut inspection = engine.inspect(&source)?;
         if let Ok(loaded) = &loaded {
             // Completed by what the engine infers, which is what clients will see.
             inspection.signature = Ok(loaded.session.signature().clone());
@@ -80,6 +82,8 @@ fn report(inspection: &Inspection, digest: Digest, size: usize) -> Result<String
         let support = match &used.support {
             Support::Engine => "by tract".into(),
             Support::Untold => String::new(),
+            Support::Own => "by onnxd".into(),
+            Support::Rewritten => "by rewriting the graph without it".into(),
             Support::Refused(reason) => format!("refused: {reason}"),
         };
         let line = format!("{:>6} x  {}.{}  {support}", used.count, used.domain, used.operator);

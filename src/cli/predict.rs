@@ -51,7 +51,7 @@ impl Predict {
     pub(super) fn run(self) -> Result<(), Failure> {
         let body = Bytes::from(self.read_input()?);
         let settings = Settings { models: Some(vec![self.model.clone()]), ..self.engine.clone().in_force()? };
-        let app = App::build(settings.into_config().map_err(|mistakes| mistakes.join(", "))?)?;
+        let app = App::build(super::config(settings)?)?;
         for outcome in app.load_models() {
             outcome.result.map_err(|reason| format!("{}/{}: {reason}", outcome.name, outcome.version))?;
         }

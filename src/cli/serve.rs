@@ -27,7 +27,7 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
         let settings = config::load(self.config.as_deref(), self.settings)?;
-        let config = settings.clone().into_config().map_err(|mistakes| Failure(mistakes.join("\nonnxd: ")))?;
+        let config = super::config(settings.clone())?;
         if self.print_config {
             return say(toml::to_string(&settings)?.trim_end());
         }

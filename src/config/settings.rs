@@ -80,6 +80,29 @@ pub struct Settings {
     #[arg(long, value_name = "COUNT")]
     pub max_plans: Option<Text<usize>>,
 
+    /// Try each model in a process of its own before it is loaded, so that a file which crashes, never ends or takes all
+    /// memory is refused and does no harm; false trusts the files and loads each of them only once [default: true]
+    #[arg(long, value_name = "true|false")]
+    pub trial_load: Option<Text<bool>>,
+
+    /// Time in which a model has to be loaded and run once when it is tried; every 4 MiB of its files add a second
+    /// [default: 8s]
+    #[arg(long, value_name = "TIME")]
+    pub load_timeout: Option<Text<Period>>,
+
+    /// Memory in which it has to be done; its files add six times their size [default: 1GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub load_memory: Option<Text<ByteSize>>,
+
+    /// Largest number of nodes in a model; preparing takes time by the square of it [default: 20000]
+    #[arg(long, value_name = "COUNT")]
+    pub max_nodes: Option<Text<usize>>,
+
+    /// Largest tensor that a model may make, when it is prepared and when it runs; a request that leads to a larger one is
+    /// refused [default: 1GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub max_tensor: Option<Text<ByteSize>>,
+
     /// After SIGTERM: how long to go on serving while being not ready, so that load balancers notice [default: 5s]
     #[arg(long, value_name = "TIME")]
     pub lame_duck: Option<Text<Period>>,
@@ -101,7 +124,8 @@ impl Settings {
     /// Every setting at its default. The log's form is the one that suits where it goes.
     pub fn defaults() -> Self {
         let (api, compute, shutdown) = (api::Config::default(), batching::Config::default(), ShutdownConfig::default());
-        let log = telemetry::LogConfig::default();
+        let (log, trial) = (telemetry::LogConfig::default(), engine::trial::Config::default());
+        let limits = engine::tract::Limits::default();
         Self {
             models: Some(vec!["models".into()]),
             default_model: None,
@@ -117,6 +141,11 @@ impl Settings {
             engine: Some(Text(EngineWish::default())),
             onnxruntime_lib: None,
             max_plans: Some(Text(engine::tract::Config::default().max_plans)),
+            max_nodes: Some(Text(limits.max_nodes)),
+            max_tensor: Some(Text(ByteSize(limits.max_tensor))),
+            trial_load: Some(Text(trial.enabled)),
+            load_timeout: Some(Text(Period(trial.timeout))),
+            load_memory: Some(Text(ByteSize(trial.memory))),
             lame_duck: Some(Text(Period(shutdown.lame_duck))),
             drain_timeout: Some(Text(Period(shutdown.drain_timeout))),
             log_format: Some(Text(log.format)),
@@ -141,6 +170,11 @@ impl Settings {
             engine: upper.engine.or(self.engine),
             onnxruntime_lib: upper.onnxruntime_lib.or(self.onnxruntime_lib),
             max_plans: upper.max_plans.or(self.max_plans),
+            max_nodes: upper.max_nodes.or(self.max_nodes),
+            max_tensor: upper.max_tensor.or(self.max_tensor),
+            trial_load: upper.trial_load.or(self.trial_load),
+            load_timeout: upper.load_timeout.or(self.load_timeout),
+            load_memory: upper.load_memory.or(self.load_memory),
             lame_duck: upper.lame_duck.or(self.lame_duck),
             drain_timeout: upper.drain_timeout.or(self.drain_timeout),
             log_format: upper.log_format.or(self.log_format),
@@ -168,6 +202,11 @@ impl Settings {
             engine: Some(Text(wish)),
             onnxruntime_lib,
             max_plans: Some(Text(max_plans)),
+            max_nodes: Some(Text(max_nodes)),
+            max_tensor: Some(Text(ByteSize(max_tensor))),
+            trial_load: Some(Text(enabled)),
+            load_timeout: Some(Text(Period(timeout))),
+            load_memory: Some(Text(ByteSize(memory))),
             lame_duck: Some(Text(Period(lame_duck))),
             drain_timeout: Some(Text(Period(drain_timeout))),
             log_format: Some(Text(format)),
@@ -180,7 +219,12 @@ impl Settings {
         let config = Config {
             listen,
             models: registry::Config { sources, default_model, model_name },
-            engine: engine::choice::Config { wish, onnxruntime_lib, tract: engine::tract::Config { max_plans } },
+            engine: engine::choice::Config {
+                wish,
+                onnxruntime_lib,
+                tract: engine::tract::Config { max_plans, limits: engine::tract::Limits { max_nodes, max_tensor } },
+            },
+            trial: engine::trial::Config { enabled, program: None, timeout, memory },
             compute: batching::Config { threads, queue_rows, queue_bytes },
             api: api::Config { max_body, request_timeout, max_in_flight, cors_origins },
             shutdown: ShutdownConfig { lame_duck, drain_timeout },
@@ -205,6 +249,10 @@ fn mistakes(config: &Config) -> Vec<String> {
     need(config.compute.threads <= 1024, "threads: must be at most 1024");
     need(config.compute.queue_rows > 0, "queue_rows: must be at least 1");
     need(config.compute.queue_bytes > 0, "queue_bytes: must be more than 0");
+    need(!config.trial.timeout.is_zero(), "load_timeout: must be more than 0");
+    need(config.trial.memory > 0, "load_memory: must be more than 0");
+    need(config.engine.tract.limits.max_nodes > 0, "max_nodes: must be at least 1");
+    need(config.engine.tract.limits.max_tensor > 0, "max_tensor: must be more than 0");
     need(config.engine.tract.max_plans > 0, "max_plans: must be at least 1");
     let origin =
         |origin: &String| origin == "*" || (origin.contains("://") && origin.is_ascii() && !origin.contains(' '));

@@ -8,8 +8,11 @@ mod naming;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use serde::{Deserialize, Serialize};
+
 use self::contest::Verdict;
 use super::tract::{self, Tract};
+use super::trial::{self, Trial};
 use super::{Engine, Inspection, LoadError, Loaded, ModelSource, Session, Wishes};
 use crate::model::{EngineChoice, EngineWish};
 
@@ -38,10 +41,15 @@ impl Choice {
     ///
     /// # Errors
     /// In words, when ONNX Runtime is asked for and cannot be had.
-    pub fn new(config: Config, slots: usize) -> Result<Self, String> {
+    pub fn new(config: Config, trial: trial::Config, slots: usize) -> Result<Self, String> {
         let Config { wish, onnxruntime_lib, tract } = config;
-        let open = move || open(onnxruntime_lib.clone(), slots);
-        Self::between(Arc::new(Tract::new(tract)), Box::new(open), wish)
+        let words = Single::Tract(tract.clone()).to_words();
+        let first = Trial::new(Tract::new(tract), words, trial.clone());
+        let open = move || {
+            let words = Single::OnnxRuntime { library: onnxruntime_lib.clone() }.to_words();
+            open(onnxruntime_lib.clone(), slots).map(|engine| Arc::new(Trial::new(engine, words, trial.clone())) as _)
+        };
+        Self::between(Arc::new(first), Box::new(open), wish)
     }
 
     /// A choice between any two engines.
@@ -99,7 +107,7 @@ impl Choice {
 
     fn neither(&self, refusal: &LoadError, other: &LoadError) -> LoadError {
         match refusal {
-            LoadError::Malformed(_) => refusal.clone(),
+            LoadError::Malformed(_) | LoadError::Trial(_) => refusal.clone(),
             _ => {
                 let second = self.second().map_or("the other engine", Engine::name);
                 LoadError::Interface(format!("{}: {refusal} {second}: {other}", self.first.name()))
@@ -147,15 +155,56 @@ impl Engine for Choice {
     }
 }
 
+/// One engine by itself, as a process that tries models is told to make it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub enum Single {
+    Tract(tract::Config),
+    OnnxRuntime { library: Option<PathBuf> },
+}
+
+impl Single {
+    /// As text that [`Single::from_words`] reads again.
+    pub fn to_words(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    pub fn from_words(words: &str) -> Result<Self, String> {
+        serde_json::from_str(words).map_err(|error| error.to_string())
+    }
+
+    pub fn open(self) -> Result<Box<dyn Engine>, String> {
+        Ok(match self {
+            Self::Tract(config) => Box::new(Tract::new(config)),
+            Self::OnnxRuntime { library } => Box::new(open(library, 1)?),
+        })
+    }
+}
+
 #[cfg(feature = "onnxruntime")]
-fn open(library: Option<PathBuf>, slots: usize) -> Result<Arc<dyn Engine>, String> {
-    let engine = super::onnxruntime::OnnxRuntime::open(library.as_deref(), slots)?;
-    Ok(Arc::new(engine))
+fn open(library: Option<PathBuf>, slots: usize) -> Result<super::onnxruntime::OnnxRuntime, String> {
+    super::onnxruntime::OnnxRuntime::open(library.as_deref(), slots)
 }
 
 #[cfg(not(feature = "onnxruntime"))]
-fn open(_library: Option<PathBuf>, _slots: usize) -> Result<Arc<dyn Engine>, String> {
+fn open(_library: Option<PathBuf>, _slots: usize) -> Result<Tract, String> {
     Err("this build of onnxd has tract alone. ONNX Runtime comes with the image onnxd-ort, and with \
          `cargo build --release --features onnxruntime`"
         .into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_process_is_told_is_what_it_reads() {
+        for single in [
+            Single::Tract(tract::Config { max_plans: 3, ..tract::Config::default() }),
+            Single::OnnxRuntime { library: Some("/x.so".into()) },
+            Single::OnnxRuntime { library: None },
+        ] {
+            assert_eq!(Single::from_words(&single.to_words()), Ok(single));
+        }
+        assert!(Single::from_words("{}").is_err());
+    }
 }

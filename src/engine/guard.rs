@@ -42,6 +42,19 @@ pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     quietly(|| catch_unwind(AssertUnwindSafe(work))).map_err(|payload| describe(payload.as_ref()))
 }
 
+/// Stack for work whose depth is that of a file: many times what any model needs.
+pub const DEEP_STACK: usize = 64 << 20;
+
+/// The same on a thread of its own with a large stack, for work that descends as deep as a file nests things. Blocking.
+pub fn deep<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, String> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("deep".into()).stack_size(DEEP_STACK);
+        let thread =
+            thread.spawn_scoped(scope, || catch(work)).map_err(|error| format!("no thread for it: {error}"))?;
+        thread.join().unwrap_or_else(|payload| Err(describe(payload.as_ref())))
+    })
+}
+
 /// The words of a panic as one short line without source locations.
 fn describe(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
@@ -81,6 +94,16 @@ mod tests {
         assert!(quietly(|| quietly(is_quiet)));
         let _ = catch(|| panic!("{}", "x"));
         assert!(!is_quiet());
+    }
+
+    #[test]
+    fn deep_work_has_the_stack_for_it() {
+        fn sum(depth: u64) -> u64 {
+            let page = std::hint::black_box([depth; 128]);
+            if depth == 0 { 0 } else { page[64] + sum(depth - 1) }
+        }
+        assert_eq!(deep(|| sum(20_000)), Ok(200_010_000));
+        assert_eq!(deep(|| panic!("index 7 of 3")), Err::<(), _>("index 7 of 3".into()));
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Engine for OnnxRuntime {
 
     fn load(&self, source: &ModelSource) -> Result<Box<dyn Session>, LoadError> {
         // Unwinding leaves nothing behind: a session that was not finished is dropped.
-        let loaded = guard::catch(|| {
+        let loaded = guard::deep(|| {
             let outline = Outline::of(source)?;
             OnnxRuntimeSession::new(&self.environment, outline, source, self.slots)
         });
@@ -52,6 +52,6 @@ impl Engine for OnnxRuntime {
     }
 
     fn inspect(&self, source: &ModelSource) -> Result<Inspection, LoadError> {
-        guard::catch(|| outline::inspect(source)).map_err(LoadError::Engine)?
+        guard::deep(|| outline::inspect(source)).map_err(LoadError::Engine)?
     }
 }

@@ -3,11 +3,13 @@
 
 mod agree;
 mod blame;
+mod bounds;
 mod checks;
 mod convert;
 mod dims;
 mod files;
 mod interface;
+mod limits;
 mod load;
 mod nan;
 mod ops;
@@ -18,20 +20,26 @@ mod rewrite;
 mod session;
 mod windows;
 
+use serde::{Deserialize, Serialize};
+
+pub use limits::Limits;
+
 use super::{Engine, Inspection, LoadError, ModelSource, Session, guard};
 
 /// Settings of the engine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(default)]
 pub struct Config {
     /// Optimised plans kept per model, one per batch size (or other set of input shapes) that is in use; one more is
     /// kept for sizes that are not worth their own. Each packs its own copy of the weights: a larger number trades
     /// memory for speed at many different batch sizes. At least 1.
     pub max_plans: usize,
+    pub limits: Limits,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_plans: 8 }
+        Self { max_plans: 8, limits: Limits::default() }
     }
 }
 
@@ -54,11 +62,11 @@ impl Engine for Tract {
 
     fn load(&self, source: &ModelSource) -> Result<Box<dyn Session>, LoadError> {
         // Unwinding leaves nothing behind: a session that was not finished is dropped.
-        let loaded = guard::catch(|| load::load(source, &self.config)).map_err(LoadError::Engine)?;
+        let loaded = guard::deep(|| load::load(source, &self.config)).map_err(LoadError::Engine)?;
         loaded.map(|session| Box::new(session) as Box<dyn Session>)
     }
 
     fn inspect(&self, source: &ModelSource) -> Result<Inspection, LoadError> {
-        guard::catch(|| load::inspect(source)).map_err(LoadError::Engine)?
+        guard::deep(|| load::inspect(source)).map_err(LoadError::Engine)?
     }
 }

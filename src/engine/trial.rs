@@ -1,85 +1,204 @@
-//! Requests for trying a model out before anybody asks it anything: the author's golden rows, or made-up values.
+//! Loading a model in a process of its own first. A file can be made so that reading it overflows the stack, never ends
+//! or takes all memory, and nothing inside a process stops that. So the same program is started once more with limits to
+//! its memory and time, loads the model and runs it once; only a model that came through is loaded here.
+//!
+//! The child gets the bytes through its standard input, so that what is tried is what is run, and answers with one line
+//! of JSON. [`confine`] and [`perform`] are the child's part.
 
-use super::Session;
-use crate::model::{Golden, Port, Signature};
-use crate::tensor::{DataType, Shape, Tensor, element_count};
+mod child;
+mod room;
 
-/// A trial larger than this says nothing more.
-const MOST_ELEMENTS: usize = 1 << 24;
-/// Steps of the varied values, between -1 and 1.
-const STEPS: i64 = 41;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
 
-/// What to fill tensors with.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Values {
-    /// One number everywhere; strings stay empty.
-    All(f64),
-    /// Floats between -1 and 1, integers 0 and 1, a few letters: no two neighbours alike, and the same at every call.
-    Varied,
+pub use child::{confine, perform};
+
+use super::{Engine, Inspection, LoadError, ModelSource, Session, guard};
+
+/// The program's command that a child is started with.
+pub const COMMAND: &str = "try-model";
+
+/// Whether models are tried first, and what a trial may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Whether models are tried; turning it off saves loading each of them twice, and trusts them.
+    pub enabled: bool,
+    /// The program to start; it has to know [`COMMAND`]. `None` in programs that this is a library of: nothing is tried.
+    pub program: Option<PathBuf>,
+    /// Time for a small model. Every 4 MiB of its files add a second, because large models may take their time.
+    pub timeout: Duration,
+    /// Memory for a small model, in bytes. Its files add six times their size: they are held as they came, decoded, as
+    /// tensors and packed for the processor. Never more than the container has left.
+    pub memory: usize,
 }
 
-/// Inputs in the signature's order; `None` where one would be unreasonably large.
-pub fn made_up(ports: &[Port], shapes: &[Shape], values: Values) -> Option<Vec<Tensor>> {
-    ports.iter().zip(shapes).map(|(port, shape)| tensor(port.datatype, shape, values)).collect()
+impl Default for Config {
+    fn default() -> Self {
+        Self { enabled: true, program: None, timeout: Duration::from_secs(8), memory: 1 << 30 }
+    }
 }
 
-fn tensor(datatype: DataType, shape: &[usize], values: Values) -> Option<Tensor> {
-    let count = element_count(shape).filter(|&count| count <= MOST_ELEMENTS)?;
-    // A stride that has no factor in common with the steps, so that columns of any width vary from row to row.
-    let step = |at: usize| (at as i64 * 17 + at as i64 / 3) % STEPS;
-    let number = |at: usize| match values {
-        Values::All(value) => value,
-        Values::Varied if datatype.is_float() => step(at) as f64 / (STEPS / 2) as f64 - 1.0,
-        Values::Varied => (step(at) % 2) as f64,
-    };
-    match datatype {
-        DataType::Bytes => {
-            let text = |at: usize| match values {
-                Values::All(_) => String::new(),
-                Values::Varied => char::from(b'a' + (step(at) % 26) as u8).to_string(),
-            };
-            Tensor::from_strings(shape, (0..count).map(text).collect::<Vec<_>>()).ok()
+const BYTES_PER_SECOND: u64 = 4 << 20;
+const MEMORY_PER_BYTE: u64 = 6;
+/// Longest answer and longest complaint that are read; a child says far less.
+const LONGEST: u64 = 64 << 10;
+
+/// What one trial may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Limits {
+    time: Duration,
+    memory: u64,
+}
+
+impl Config {
+    /// The limits for a model whose files are so large together.
+    fn limits(&self, size: u64, room: Option<u64>) -> Limits {
+        let time = self.timeout.saturating_add(Duration::from_secs(size / BYTES_PER_SECOND));
+        let memory = (self.memory as u64).saturating_add(size.saturating_mul(MEMORY_PER_BYTE));
+        Limits { time, memory: room.map_or(memory, |room| memory.min(room)) }
+    }
+}
+
+/// An engine that tries models first.
+#[derive(Clone, Debug)]
+pub struct Trial<E> {
+    engine: E,
+    /// The words from which the child makes the same engine.
+    settings: String,
+    config: Config,
+}
+
+impl<E: Engine> Trial<E> {
+    pub fn new(engine: E, settings: String, config: Config) -> Self {
+        Self { engine, settings, config }
+    }
+}
+
+impl<E: Engine> Engine for Trial<E> {
+    fn name(&self) -> &'static str {
+        self.engine.name()
+    }
+
+    fn load(&self, source: &ModelSource) -> Result<Box<dyn Session>, LoadError> {
+        if let (true, Some(program)) = (self.config.enabled, &self.config.program) {
+            let limits = self.config.limits(size(source), room::left());
+            rehearse(program, &self.settings, source, limits)?;
         }
-        DataType::Bool => Tensor::from_vec(shape, (0..count).map(|at| number(at) != 0.0).collect::<Vec<_>>()).ok(),
-        datatype => Tensor::from_vec(shape, (0..count).map(number).collect::<Vec<_>>()).ok()?.cast(datatype).ok(),
+        self.engine.load(source)
+    }
+
+    /// Right here: who inspects a file that may be hostile loads it first.
+    fn inspect(&self, source: &ModelSource) -> Result<Inspection, LoadError> {
+        self.engine.inspect(source)
     }
 }
 
-/// The shapes a session was prepared with, with this many rows; `None` for a model that takes no rows.
-pub fn shapes_of_rows(session: &dyn Session, rows: usize) -> Option<Vec<Shape>> {
-    let mut shapes = session.sample_shapes();
-    if !session.signature().is_batched() {
-        return None;
-    }
-    for shape in &mut shapes {
-        *shape.first_mut()? = rows;
-    }
-    Some(shapes)
+/// Bytes of the model and of the files beside it that may hold its weights.
+fn size(source: &ModelSource) -> u64 {
+    let entries = source.directory.as_ref().and_then(|folder| std::fs::read_dir(folder).ok());
+    let is_model = |path: &Path| path.extension().is_some_and(|extension| extension == "onnx");
+    let beside = entries.into_iter().flatten().flatten().filter(|entry| !is_model(&entry.path()));
+    let sizes = beside.filter_map(|entry| entry.metadata().ok()).filter(|about| about.is_file());
+    sizes.fold(source.bytes.len() as u64, |total, about| total.saturating_add(about.len()))
 }
 
-/// The golden inputs in the signature's order and with its types.
-pub fn golden(golden: &Golden, signature: &Signature) -> Result<Vec<Tensor>, String> {
-    let given = |port: &Port| {
-        let tensor = golden.inputs.iter().find(|(name, _)| *name == port.name).map(|(_, tensor)| tensor);
-        let tensor = tensor.ok_or_else(|| format!("golden.inputs: input {:?} is missing", port.name))?;
-        tensor.cast(port.datatype).map_err(|error| format!("golden.inputs.{}: {error}", port.name))
+/// Starts the child and waits until it has answered, died or run out of time. Blocking.
+fn rehearse(program: &Path, settings: &str, source: &ModelSource, limits: Limits) -> Result<(), LoadError> {
+    let mut command = Command::new(program);
+    command.arg(COMMAND).args(["--engine", settings, "--memory", &limits.memory.to_string()]);
+    command.args(["--seconds", &limits.time.as_secs().saturating_add(1).to_string()]);
+    if let Some(folder) = &source.directory {
+        command.arg("--directory").arg(folder);
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(not_started)?;
+    let ended = attend(&mut child, source, limits.time);
+    // Whatever happened, nothing is left behind; one that has ended already does not mind.
+    let _ = child.kill();
+    let status = child.wait().map_err(not_started)?;
+    match ended {
+        Err(error) => Err(not_started(error)),
+        Ok(None) => Err(LoadError::Trial(format!(
+            "it took more than {:.0} s, the limit for files of this size (--load-timeout)",
+            limits.time.as_secs_f64()
+        ))),
+        Ok(Some(said)) => serde_json::from_str::<Result<(), LoadError>>(&said.answer)
+            .unwrap_or_else(|_| Err(LoadError::Trial(death(status, &said.complaint, limits.memory)))),
+    }
+}
+
+fn not_started(error: std::io::Error) -> LoadError {
+    LoadError::Trial(format!("no process could be run for it: {error}; --trial-load false loads without one"))
+}
+
+/// What a child said on its standard output and its standard error.
+struct Said {
+    answer: String,
+    complaint: String,
+}
+
+/// Feeds the child and listens to it; `None` when it has not ended in time.
+fn attend(child: &mut Child, source: &ModelSource, time: Duration) -> std::io::Result<Option<Said>> {
+    let (Some(mut stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    else {
+        return Ok(None);
     };
-    signature.inputs.iter().map(given).collect()
+    thread::scope(|scope| {
+        let named = |name: &str| thread::Builder::new().name(format!("trial-{name}"));
+        // A child that dies does not read to the end, which its status tells better.
+        let feeding = named("in").spawn_scoped(scope, move || drop(stdin.write_all(&source.bytes)));
+        let (sender, said) = channel();
+        let listening = named("out").spawn_scoped(scope, move || {
+            thread::scope(|scope| {
+                let complaint = thread::Builder::new().spawn_scoped(scope, || heard(stderr));
+                let answer = heard(stdout);
+                let complaint = complaint.ok().and_then(|thread| thread.join().ok()).unwrap_or_default();
+                let _ = sender.send(Said { answer, complaint });
+            });
+        });
+        let said = feeding.and(listening).map(|_| said.recv_timeout(time).ok());
+        if !matches!(said, Ok(Some(_))) {
+            // Closes the pipes, for which the threads wait.
+            let _ = child.kill();
+        }
+        said
+    })
+}
+
+fn heard(pipe: impl Read) -> String {
+    let mut said = Vec::new();
+    // What came before an error counts.
+    let _ = pipe.take(LONGEST).read_to_end(&mut said);
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+/// Why a child ended without an answer, in words for the model's author.
+fn death(status: ExitStatus, complaint: &str, memory: u64) -> String {
+    if complaint.contains("memory allocation of") {
+        let mebibytes = memory >> 20;
+        return format!(
+            "it needed more than {mebibytes} MiB of memory, the limit for files of this size (--load-memory)"
+        );
+    }
+    if complaint.contains("overflowed its stack") {
+        return "it overflowed the stack: something in it is nested too deeply".into();
+    }
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return match signal {
+            9 => "the process was killed, most likely because the machine ran out of memory".into(),
+            24 => "it used up its processor time (--load-timeout)".into(),
+            _ => format!("it crashed the process (signal {signal})"),
+        };
+    }
+    match guard::one_line(complaint) {
+        line if complaint.trim().is_empty() => format!("the process ended without an answer ({status}); {line}"),
+        line => format!("the process ended without an answer: {line}"),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn varied_values_are_small_and_differ() {
-        let floats = tensor(DataType::Fp32, &[4, 41], Values::Varied).unwrap();
-        let floats = floats.values::<f32>().unwrap();
-        assert!(floats.iter().all(|x| (-1.0..=1.0).contains(x)));
-        assert_ne!(floats[..41], floats[41..82]);
-        let integers = tensor(DataType::Int64, &[64], Values::Varied).unwrap();
-        assert!(integers.values::<i64>().unwrap().iter().all(|x| (0..2).contains(x)));
-        assert!(tensor(DataType::Fp32, &[1 << 20, 1 << 20], Values::Varied).is_none());
-        assert_eq!(tensor(DataType::Bytes, &[2], Values::All(1.0)).unwrap().strings().unwrap(), ["", ""]);
-    }
-}
+mod tests;

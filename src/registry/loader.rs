@@ -2,13 +2,11 @@
 //! writer of the snapshot; a version that fails stays visible with its reason and hinders no other.
 
 use std::collections::VecDeque;
-use std::fs;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
-use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use crate::batching::Pool;
@@ -92,7 +90,8 @@ impl Registry {
                 Ok(description)
             }
             Err(reason) => {
-                tracing::error!(model = %name, version = version.0, file = %entry.file.display(), reason, "model failed to load");
+                tracing::error!(model = %name, version = version.0, file = %entry.file.display(),
+                    duration_ms = took.as_millis() as u64, reason, "model failed to load");
                 self.publish(entry, Lifecycle::Failed { reason: reason.clone() }, None);
                 Err(reason)
             }
@@ -106,13 +105,12 @@ impl Registry {
             self.metrics.model_phase_took(entry.name.as_str(), &entry.version.to_string(), phase, took);
         };
         // The bytes are read once, so that what is digested is what is run.
-        let bytes = fs::read(&entry.file).map_err(|error| format!("{}: {error}", entry.file.display()))?;
-        let digest = Digest(Sha256::digest(&bytes).into());
+        let source = ModelSource::read(&entry.file).map_err(|error| error.to_string())?;
+        let digest = Digest(Sha256::digest(&source.bytes).into());
         let card = read_card(&entry.manifests).map_err(|error| error.to_string())?;
         let read = begun.elapsed();
         phase("read", read);
 
-        let source = ModelSource { bytes: Bytes::from(bytes), directory: entry.file.parent().map(Into::into) };
         let wishes = Wishes { engine: card.engine, golden: card.golden.as_ref() };
         let loaded = self.engine.choose(&source, wishes).map_err(|error| error.to_string())?;
         let Loaded { session, engine, choice: engine_choice } = loaded;

@@ -4,7 +4,7 @@
 
 use crate::engine::Session;
 use crate::engine::answers::compare;
-use crate::engine::trial::{self, Values};
+use crate::engine::samples::{self, Values};
 use crate::model::{ClassLabels, Dim, Golden, ModelCard, OutputRole, Port, Signature};
 use crate::tensor::Tensor;
 
@@ -116,7 +116,7 @@ pub(super) fn verify(session: &dyn Session, card: &ModelCard) -> Result<Vec<Tens
 
 fn reproduce(session: &dyn Session, golden: &Golden) -> Result<Vec<Tensor>, String> {
     let signature = session.signature();
-    let inputs = trial::golden(golden, signature)?;
+    let inputs = samples::golden(golden, signature)?;
     let outputs = session.run(&inputs).map_err(|error| format!("the golden rows cannot be computed: {error}"))?;
     for (name, expected) in &golden.outputs {
         let got = signature.outputs.iter().position(|port| port.name == *name).and_then(|index| outputs.get(index));
@@ -132,7 +132,7 @@ fn warm_up(session: &dyn Session) -> Result<Vec<Tensor>, String> {
     let shapes = session.sample_shapes();
     let mut reason = "the smallest run does not fit in memory".to_string();
     for value in PROBE_VALUES {
-        let inputs = trial::made_up(&session.signature().inputs, &shapes, Values::All(value));
+        let inputs = samples::made_up(&session.signature().inputs, &shapes, Values::All(value));
         let Some(inputs) = inputs else { continue };
         match session.run(&inputs) {
             Ok(_) => return Ok(inputs),

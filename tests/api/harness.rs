@@ -46,6 +46,7 @@ pub fn start_with(models: &[&str], change: impl FnOnce(&mut api::Config)) -> Tes
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         models: registry_config(models.iter().map(|model| root.join(model)).collect()),
         engine: Default::default(),
+        trial: Default::default(),
         compute: batching::Config { threads: 1, ..Default::default() },
         api: api_config(),
         shutdown: ShutdownConfig { lame_duck: Duration::ZERO, drain_timeout: PATIENCE },

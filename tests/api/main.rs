@@ -6,7 +6,9 @@
 mod answers;
 mod harness;
 mod health;
+mod hostile;
 mod middleware;
 mod mutations;
 mod predict;
+mod text;
 mod v2;

@@ -17,7 +17,8 @@ def tensor(name, value):
     value = np.asarray(value)
     if value.dtype.kind in "OSU":
         flat = [str(x).encode() if not isinstance(x, bytes) else x for x in value.reshape(-1)]
-        return helper.make_tensor(name, TensorProto.STRING, value.shape, flat)
+        # Not by `make_tensor`, which loses zeros at the end of a string.
+        return TensorProto(name=name, data_type=TensorProto.STRING, dims=value.shape, string_data=flat)
     return numpy_helper.from_array(np.ascontiguousarray(value).reshape(value.shape), name)
 
 

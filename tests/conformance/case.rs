@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use half::f16;
-use onnxd::engine::{Engine, ModelSource};
+use onnxd::engine::{Engine, ModelSource, OperatorUse, Support};
 use onnxd::tensor::{DataType, Tensor};
 use prost::Message;
 use tract_onnx::pb::tensor_proto::DataType as OnnxType;
@@ -71,10 +71,30 @@ impl Case {
         Self { path: path.to_owned(), rtol, atol, questions }
     }
 
-    pub fn run(&self, engine: &dyn Engine) -> Outcome {
+    fn source(&self) -> ModelSource {
         let bytes = Bytes::from(std::fs::read(self.path.with_extension("onnx")).unwrap());
-        let source = ModelSource { bytes, directory: self.path.parent().map(Into::into) };
-        let session = match engine.load(&source) {
+        ModelSource { bytes, directory: self.path.parent().map(Into::into) }
+    }
+
+    pub fn tolerance(&self) -> String {
+        format!("{:e} + {:e}", self.rtol, self.atol)
+    }
+
+    /// The operators of the file and how each is run: `domain.Operator=how`.
+    pub fn operators(&self, engine: &dyn Engine) -> Vec<String> {
+        let how = |used: &OperatorUse| match &used.support {
+            Support::Engine => "engine",
+            Support::Untold => "untold",
+            Support::Own => "own",
+            Support::Rewritten => "rewritten",
+            Support::Refused(_) => "refused",
+        };
+        let told = engine.inspect(&self.source()).map(|told| told.operators).unwrap_or_default();
+        told.iter().map(|used| format!("{}.{}={}", used.domain, used.operator, how(used))).collect()
+    }
+
+    pub fn run(&self, engine: &dyn Engine) -> Outcome {
+        let session = match engine.load(&self.source()) {
             Ok(session) => session,
             Err(error) => return Outcome::Refused(error.to_string()),
         };

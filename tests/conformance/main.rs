@@ -8,6 +8,7 @@
 
 mod case;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -36,10 +37,23 @@ fn cases(root: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Runs every case below a folder, on both cores; outcomes in the order of the names.
-fn outcomes(root: &Path) -> Vec<(String, Outcome)> {
+/// What became of one case.
+struct Row {
+    /// Its path below the folder of the cases.
+    name: String,
+    outcome: Outcome,
+    /// As they stand in the file, `domain.Operator`, with how each is run.
+    operators: Vec<String>,
+    tolerance: String,
+}
+
+/// Runs every case below a folder, two at a time; rows in the order of the names.
+fn rows(root: &Path) -> Vec<Row> {
     let only = std::env::var("ONNXD_CONFORMANCE").ok();
-    let waiting = Mutex::new(cases(root).into_iter().rev().collect::<Vec<_>>());
+    let name = |path: &Path| path.strip_prefix(root).unwrap().display().to_string();
+    let mut chosen = cases(root);
+    chosen.retain(|path| only.as_ref().is_none_or(|only| name(path).contains(only.as_str())));
+    let waiting = Mutex::new(chosen);
     let done = Mutex::new(Vec::new());
     let engine = Tract::default();
     std::thread::scope(|scope| {
@@ -47,26 +61,28 @@ fn outcomes(root: &Path) -> Vec<(String, Outcome)> {
             scope.spawn(|| {
                 loop {
                     let Some(path) = waiting.lock().unwrap().pop() else { break };
-                    let name = path.strip_prefix(root).unwrap().display().to_string();
-                    if only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
-                        continue;
-                    }
-                    let outcome = Case::read(&path).run(&engine);
+                    let case = Case::read(&path);
+                    let row = Row {
+                        name: name(&path),
+                        outcome: case.run(&engine),
+                        operators: case.operators(&engine),
+                        tolerance: case.tolerance(),
+                    };
                     if only.is_some() {
-                        println!("{name}: {outcome}");
+                        println!("{}: {}", row.name, row.outcome);
                     }
-                    done.lock().unwrap().push((name, outcome));
+                    done.lock().unwrap().push(row);
                 }
             });
         }
     });
     let mut done = done.into_inner().unwrap();
-    done.sort_by(|a, b| a.0.cmp(&b.0));
+    done.sort_by(|a, b| a.name.cmp(&b.name));
     done
 }
 
-fn summary(outcomes: &[(String, Outcome)]) -> String {
-    let count = |kind: fn(&Outcome) -> bool| outcomes.iter().filter(|(_, outcome)| kind(outcome)).count();
+fn summary(rows: &[Row]) -> String {
+    let count = |kind: fn(&Outcome) -> bool| rows.iter().filter(|row| kind(&row.outcome)).count();
     format!(
         "{} right, {} refused, {} failed, {} wrong",
         count(|o| matches!(o, Outcome::Right)),
@@ -76,26 +92,47 @@ fn summary(outcomes: &[(String, Outcome)]) -> String {
     )
 }
 
-fn report(root: &Path) {
-    let outcomes = outcomes(root);
-    let bad: Vec<String> = outcomes
-        .iter()
-        .filter(|(_, outcome)| matches!(outcome, Outcome::Wrong(_) | Outcome::Failed(_)))
-        .map(|(name, outcome)| format!("{name}: {outcome}"))
-        .collect();
-    println!("{}", summary(&outcomes));
-    assert!(bad.is_empty(), "{}\n{}", summary(&outcomes), bad.join("\n"));
+/// Holds the cases below a folder to what is known of them: `refused` beside this file has the names of those that are
+/// refused; all others are right. `ONNXD_CONFORMANCE_ACCEPT=1` writes the list instead of comparing with it, and
+/// `ONNXD_CONFORMANCE_REPORT` names a folder for a table of the outcomes.
+fn hold(root: &Path, refused: &str) {
+    let rows = rows(root);
+    println!("{}", summary(&rows));
+    let bad = rows.iter().filter(|row| matches!(row.outcome, Outcome::Wrong(_) | Outcome::Failed(_)));
+    let mut mistakes: Vec<String> = bad.map(|row| format!("{}: {}", row.name, row.outcome)).collect();
+    if let Some(folder) = std::env::var_os("ONNXD_CONFORMANCE_REPORT") {
+        let line = |row: &Row| {
+            let outcome = row.outcome.to_string().replace(['\t', '\n'], " ");
+            format!("{}\t{}\t{}\t{outcome}\n", row.name, row.tolerance, row.operators.join(" "))
+        };
+        let table: String = rows.iter().map(line).collect();
+        std::fs::write(Path::new(&folder).join(format!("{refused}.tsv")), table).unwrap();
+    }
+    if std::env::var_os("ONNXD_CONFORMANCE").is_none() {
+        let now = rows.iter().filter(|row| matches!(row.outcome, Outcome::Refused(_)));
+        let now: BTreeSet<&str> = now.map(|row| &*row.name).collect();
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/conformance/refused/{refused}.txt"));
+        if std::env::var_os("ONNXD_CONFORMANCE_ACCEPT").is_some() {
+            std::fs::write(&file, now.iter().map(|name| format!("{name}\n")).collect::<String>()).unwrap();
+        }
+        let known = std::fs::read_to_string(&file).unwrap();
+        let known: BTreeSet<&str> = known.lines().collect();
+        mistakes.extend(now.difference(&known).map(|name| format!("{name} is refused now")));
+        mistakes
+            .extend(known.difference(&now).map(|name| format!("{name} is not refused any more: {}", file.display())));
+    }
+    assert!(mistakes.is_empty(), "{}\n{}", summary(&rows), mistakes.join("\n"));
 }
 
 #[test]
 fn models_of_the_corpus_are_right_or_refused() {
-    report(&corpus());
+    hold(&corpus(), "corpus");
 }
 
 /// ONNX's own tests, which `node.py` makes from the `onnx` package into the folder that `ONNXD_NODE_TESTS` names.
 #[test]
 fn node_tests_are_right_or_refused() {
     if let Some(folder) = std::env::var_os("ONNXD_NODE_TESTS") {
-        report(Path::new(&folder));
+        hold(Path::new(&folder), "node");
     }
 }

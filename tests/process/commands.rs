@@ -22,8 +22,6 @@ fn check_names_what_is_wrong_with_the_others() {
         ("garbage.onnx", &["garbage/1"][..]),
         ("zipmap.onnx", &["zipmap/1", "ZipMap", "zipmap\": False"]),
         ("unknown_operator.onnx", &["unknown_operator/1", "Frobnicate"]),
-        ("lstm_reverse.onnx", &["lstm_reverse/1", "LSTM"]),
-        ("dq_softmax_q.onnx", &["dq_softmax_q/1", "Softmax"]),
         ("wrong_golden", &["wrong_golden", "golden.outputs", "expected 5"]),
         ("bad_toml", &["bad_toml", "model.toml", "colour"]),
     ] {
@@ -51,8 +49,6 @@ fn inspect_tells_what_it_can_of_files_that_cannot_be_loaded() {
         ("garbage.onnx", &["onnxd: "][..]),
         ("zipmap.onnx", &["ZipMap", "refused", "loads     no"]),
         ("unknown_operator.onnx", &["Frobnicate", "refused", "loads     no"]),
-        ("lstm_reverse.onnx", &["LSTM", "loads     no"]),
-        ("dq_softmax_q.onnx", &["Softmax", "loads     no"]),
     ] {
         Outcome::of(&mut onnxd(&["inspect", &format!("{REFUSED}/{file}")])).failed(1, words);
     }

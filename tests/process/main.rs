@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test may fail by panicking")]
 
 mod commands;
+mod hostile;
 mod logging;
 mod program;
 mod settings;

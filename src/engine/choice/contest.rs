@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::engine::trial::{self, Values};
+use crate::engine::samples::{self, Values};
 use crate::engine::{RunError, Session, answers};
 use crate::model::{Dim, EngineChoice, EngineProbe, Golden, Signature};
 use crate::tensor::{DataType, Shape, Tensor};
@@ -36,7 +36,7 @@ pub fn hold(sessions: [&dyn Session; 2], names: [&'static str; 2], golden: Optio
     let apart = |what: String| format!("the engines do not agree, so neither serves the model: {what}");
     same_interface(sessions.map(Session::signature), names).map_err(apart)?;
     if let Some(golden) = golden {
-        let inputs = trial::golden(golden, sessions[0].signature())?;
+        let inputs = samples::golden(golden, sessions[0].signature())?;
         let tolerance = golden.tolerance.max(TOLERANCE);
         match answers_to(sessions, &inputs) {
             [Ok(one), Ok(other)] => same_answers(sessions[0].signature(), &one, &other, names, tolerance)
@@ -56,7 +56,7 @@ pub fn hold(sessions: [&dyn Session; 2], names: [&'static str; 2], golden: Optio
             if !timed.is_empty() && begun.elapsed() > LONG_ENOUGH {
                 continue;
             }
-            let Some(inputs) = trial::made_up(&sessions[0].signature().inputs, &shapes, values) else { continue };
+            let Some(inputs) = samples::made_up(&sessions[0].signature().inputs, &shapes, values) else { continue };
             let got = answers_to(sessions, &inputs);
             for (count, got) in answered.iter_mut().zip(&got) {
                 *count += usize::from(got.is_ok());
@@ -73,7 +73,7 @@ pub fn hold(sessions: [&dyn Session; 2], names: [&'static str; 2], golden: Optio
     if timed.is_empty()
         && let Some(golden) = golden
     {
-        let inputs = trial::golden(golden, sessions[0].signature())?;
+        let inputs = samples::golden(golden, sessions[0].signature())?;
         timed.push((inputs.first().and_then(Tensor::rows).unwrap_or(1), inputs));
     }
     if timed.is_empty() {
@@ -88,7 +88,7 @@ pub fn hold(sessions: [&dyn Session; 2], names: [&'static str; 2], golden: Optio
 
 /// Batches to try: the sizes of [`ROWS`] for a model that takes rows, else what it was prepared with.
 fn sizes(session: &dyn Session) -> Vec<(usize, Vec<Shape>)> {
-    let sized = ROWS.iter().filter_map(|&rows| Some((rows, trial::shapes_of_rows(session, rows)?)));
+    let sized = ROWS.iter().filter_map(|&rows| Some((rows, samples::shapes_of_rows(session, rows)?)));
     let sized: Vec<_> = sized.collect();
     if sized.is_empty() { vec![(1, session.sample_shapes())] } else { sized }
 }

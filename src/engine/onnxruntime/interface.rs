@@ -10,8 +10,8 @@ use super::pool::Pool;
 use super::session;
 use super::values;
 use crate::engine::LoadError;
+use crate::engine::samples::{self, Values};
 use crate::engine::tract::outline::{self, DeclaredOutput, Outline};
-use crate::engine::trial::{self, Values};
 use crate::model::{Dim, Port, Signature};
 use crate::tensor::{DataType, Shape};
 
@@ -28,7 +28,7 @@ pub fn signature(outline: &mut Outline, pool: &Pool) -> Result<(Signature, Vec<S
     // Shapes of the outputs for these input shapes, for as many of the values that the model takes.
     let shown = |shapes: &[Shape], most: usize| -> Vec<Vec<Shape>> {
         let answers = TRIALS.iter().filter_map(|&values| {
-            let tensors = trial::made_up(inputs, shapes, values)?;
+            let tensors = samples::made_up(inputs, shapes, values)?;
             let lent = tensors.iter().map(values::lend).collect::<Result<Vec<_>, _>>().ok()?;
             let answers = session::run(pool, inputs, &tensors, &lent, &types).ok()?;
             Some(answers.iter().map(|answer| answer.shape().into()).collect())

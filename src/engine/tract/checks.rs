@@ -4,6 +4,7 @@
 
 mod attributes;
 mod operators;
+mod schemas;
 mod scope;
 
 use std::collections::{BTreeMap, HashSet};
@@ -60,7 +61,8 @@ pub fn operators(model: &ModelProto, graph: &GraphProto, known: Known) -> Vec<Op
         }
     });
     let listed = uses.into_iter().map(|((domain, operator), (count, refused))| {
-        let support = refused.map_or(Support::Engine, Support::Refused);
+        let here = if ops::is_own(&domain, &operator) { Support::Own } else { Support::Engine };
+        let support = refused.map_or(here, Support::Refused);
         OperatorUse { domain, operator, count, support }
     });
     listed.collect()
@@ -104,8 +106,8 @@ impl<'m> Rules<'m> {
     fn refusal(&self, node: &NodeProto, scope: &Scope) -> Option<Refusal> {
         let of_tract = || {
             operators::unknown(node, self.known)
+                .or_else(|| schemas::foreign(node))
                 .or_else(|| attributes::ignored(node))
-                .or_else(|| operators::wrong(node, scope))
         };
         let own = ops::is_own(proto::domain(&node.domain), &node.op_type);
         self.functions
@@ -115,7 +117,7 @@ impl<'m> Rules<'m> {
     }
 }
 
-/// Operators that the file defines itself, by domain and name. tract does not expand them.
+/// Operators that the file defines itself, by domain and name. There are none left once `rewrite` has written them out.
 struct Functions<'m>(HashSet<(&'m str, &'m str)>);
 
 impl<'m> Functions<'m> {
@@ -127,7 +129,7 @@ impl<'m> Functions<'m> {
     fn refusal(&self, node: &NodeProto) -> Option<Refusal> {
         self.0.contains(&(proto::domain(&node.domain), &node.op_type)).then(|| {
             Refusal::new(
-                "it is a function defined in the file, and the engine does not expand functions",
+                "it is a function defined in the file, which cannot be written out",
                 "Inline it before saving: onnx.inliner.inline_local_functions(model)",
             )
         })

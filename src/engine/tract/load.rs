@@ -3,45 +3,57 @@
 
 use tract_onnx::model::{Onnx, ParseResult};
 use tract_onnx::pb::{GraphProto, ModelProto};
-use tract_onnx::prelude::{Arc, InferenceModel, TypedModel};
+use tract_onnx::prelude::{Arc, InferenceFact, TypedModel};
 
 use super::blame::Blame;
 use super::files::ReadRange;
 use super::plans::Plans;
 use super::proto::{self, Declared};
 use super::session::{About, TractSession};
-use super::{Config, checks, dims, interface, nan, ops, rewrite};
-use crate::engine::{Inspection, LoadError, ModelSource, guard};
+use super::{Config, bounds, checks, convert, dims, interface, limits, nan, ops, rewrite};
+use crate::engine::{Inspection, LoadError, ModelSource, Support, guard};
 use crate::tensor::Shape;
 
 pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadError> {
     let mut model = proto::decode(&source.bytes)?;
+    limits::check(&model, &config.limits)?;
     let summary = proto::summary(&model);
-    let notes = rewrite::rewrite(&mut model)?;
+    let notes = rewrite::rewrite(&mut model, &source.bytes)?;
     let onnx = framework();
     checks::check(&model, graph(&model)?, &|operator| onnx.op_register.0.contains_key(operator))?;
     dims::clean(model.graph.as_mut().ok_or_else(proto::no_graph)?);
     let declared = Declared::of(graph(&model)?)?;
     let blame = Blame::of(graph(&model)?);
-    let nan_stopper = nan::stopper(graph(&model)?);
+    let nan_stoppers = nan::stoppers(graph(&model)?);
     ops::qualify(model.graph.as_mut().ok_or_else(proto::no_graph)?);
     let parsed = parse(&onnx, &model, source, &blame)?;
+    axes(graph(&model)?, &parsed, &declared, config)?;
+    let ParseResult { model: mut parsed, .. } = parsed;
+    bounds::wrap(&mut parsed, config.limits.max_tensor);
     // The message holds a second copy of every weight.
     drop(model);
     let datatypes = declared.inputs.iter().map(|port| port.datatype).collect();
-    let plans = Plans::new(parsed.clone(), datatypes, blame, config.max_plans);
+    let plans = Plans::new(parsed.clone(), datatypes, blame, config);
     let (sample, prepared) = prepare(&plans, &declared)?;
     let signature = interface::signature(declared, &parsed, &prepared, &sample)?;
     let about = About { signature, summary, classes: notes.classes };
-    Ok(TractSession::new(about, plans, sample, nan_stopper, source.bytes.len()))
+    Ok(TractSession::new(about, plans, sample, nan_stoppers, source.bytes.len()))
 }
 
 pub fn inspect(source: &ModelSource) -> Result<Inspection, LoadError> {
     let mut model = proto::decode(&source.bytes)?;
     let onnx = framework();
-    let operators = checks::operators(&model, graph(&model)?, &|operator| onnx.op_register.0.contains_key(operator));
+    let known = |operator: &str| onnx.op_register.0.contains_key(operator);
+    let mut operators = checks::operators(&model, graph(&model)?, &known);
     let summary = proto::summary(&model);
-    rewrite::rewrite(&mut model)?;
+    // What the rewrites object to is told by loading; here the file is described as far as it goes.
+    if rewrite::rewrite(&mut model, &source.bytes).is_ok() {
+        let left = checks::operators(&model, graph(&model)?, &known);
+        for used in &mut operators {
+            let same = left.iter().find(|other| (&other.domain, &other.operator) == (&used.domain, &used.operator));
+            used.support = same.map_or(Support::Rewritten, |same| same.support.clone());
+        }
+    }
     dims::clean(model.graph.as_mut().ok_or_else(proto::no_graph)?);
     let signature = Declared::of(graph(&model)?).map(Declared::signature);
     Ok(Inspection { graph: summary, signature, operators })
@@ -60,7 +72,7 @@ fn framework() -> Onnx {
     onnx
 }
 
-fn parse(onnx: &Onnx, model: &ModelProto, source: &ModelSource, blame: &Blame) -> Result<InferenceModel, LoadError> {
+fn parse(onnx: &Onnx, model: &ModelProto, source: &ModelSource, blame: &Blame) -> Result<ParseResult, LoadError> {
     let folder = match &source.directory {
         None if proto::has_external_data(model) => {
             return Err(proto::no_folder());
@@ -72,12 +84,30 @@ fn parse(onnx: &Onnx, model: &ModelProto, source: &ModelSource, blame: &Blame) -
     };
     // Unwinding leaves nothing behind: parsing builds a new model.
     let parsed = guard::catch(|| onnx.parse(model, folder)).map_err(LoadError::Engine)?;
-    let ParseResult { model, unresolved_inputs, .. } =
-        parsed.map_err(|error| LoadError::Engine(blame.explain(&error)))?;
-    match unresolved_inputs.first() {
+    let parsed = parsed.map_err(|error| LoadError::Engine(blame.explain(&error)))?;
+    match parsed.unresolved_inputs.first() {
         Some(missing) => Err(LoadError::Malformed(format!("it uses the value {missing:?}, which nothing makes"))),
-        None => Ok(model),
+        None => Ok(parsed),
     }
+}
+
+/// Whether the axes that nodes name are there, where it can be told.
+fn axes(graph: &GraphProto, parsed: &ParseResult, declared: &Declared, config: &Config) -> Result<(), LoadError> {
+    if !limits::axes::matter(graph) {
+        return Ok(());
+    }
+    let Some(sample) = interface::samples(&declared.inputs).into_iter().next() else { return Ok(()) };
+    let mut model = parsed.model.clone();
+    for (at, (shape, port)) in sample.iter().zip(&declared.inputs).enumerate() {
+        let fact = InferenceFact::dt_shape(convert::datum_type(port.datatype), shape.as_slice());
+        model.set_input_fact(at, fact).map_err(|error| LoadError::Engine(error.to_string()))?;
+    }
+    // What cannot be inferred is told when the model is prepared, and told better.
+    let Ok(facts) = bounds::forward(&model, config.limits.max_tensor) else { return Ok(()) };
+    limits::axes::check(graph, &|value| {
+        let outlet = parsed.outlets_by_name.get(value)?;
+        bounds::rank(facts.get(outlet.node)?.get(outlet.slot)?)
+    })
 }
 
 /// Builds the plan for a batch of one, so that what cannot be served is known now, and keeps it. When other axes are

@@ -24,7 +24,10 @@ use super::checks::Refusal;
 use super::proto;
 pub use kernel::Kernel;
 use kernel::Own;
+pub use microsoft::PRIVATE;
 pub use node::{Node, Opsets};
+pub use standard::CASES;
+pub use text::STRINGS;
 
 /// A kernel for a node, or why there is none for this one.
 type Build = fn(&Node) -> Result<Arc<dyn Kernel>, Refusal>;

@@ -20,7 +20,7 @@ use tract_onnx::prelude::{
 use self::admission::{Admission, Decision};
 use super::blame::Blame;
 use super::windows::{self, Unknown};
-use super::{agree, convert};
+use super::{Config, agree, bounds, convert};
 use crate::engine::guard;
 use crate::tensor::{DataType, Shape};
 
@@ -33,6 +33,8 @@ pub struct Plans {
     model: InferenceModel,
     inputs: Vec<DataType>,
     blame: Blame,
+    /// Bytes of the largest tensor that may be made.
+    max_tensor: usize,
     kept: Mutex<Kept>,
     /// The plan for free sizes; `None` once there was found to be none that agrees.
     free: OnceLock<Option<Plan>>,
@@ -48,9 +50,16 @@ type Slot = Arc<OnceLock<Result<Plan, String>>>;
 
 impl Plans {
     /// `model` is parsed and not analysed; `inputs` are its element types.
-    pub fn new(model: InferenceModel, inputs: Vec<DataType>, blame: Blame, max_plans: usize) -> Self {
-        let kept = Kept { admission: Admission::new(max_plans), plans: HashMap::new() };
-        Self { model, inputs, blame, kept: Mutex::new(kept), free: OnceLock::new() }
+    pub fn new(model: InferenceModel, inputs: Vec<DataType>, blame: Blame, config: &Config) -> Self {
+        let kept = Kept { admission: Admission::new(config.max_plans), plans: HashMap::new() };
+        Self {
+            model,
+            inputs,
+            blame,
+            max_tensor: config.limits.max_tensor,
+            kept: Mutex::new(kept),
+            free: OnceLock::new(),
+        }
     }
 
     /// The plan for these shapes, built and kept whatever it replaces.
@@ -133,7 +142,9 @@ impl Plans {
                 let fact = InferenceFact::dt_shape(convert::datum_type(*datatype), shape.as_slice());
                 model.set_input_fact(at, fact)?;
             }
+            bounds::forward(&model, self.max_tensor)?;
             let mut model = model.into_typed()?;
+            bounds::check(&model, self.max_tensor)?;
             windows::check(&model, Unknown::Pass)?;
             model.declutter()?;
             // What is unknown still depends on values.
@@ -165,6 +176,7 @@ impl Plans {
         let outcome = guard::catch(|| {
             plan.spawn()?.run_plan_with_eval(inputs, |context, state, node, inputs| {
                 at.set(Some(node.id));
+                bounds::before(context, node, &inputs, self.max_tensor)?;
                 tract_onnx::tract_core::plan::eval(context, state, node, inputs)
             })
         });
@@ -215,7 +227,7 @@ mod tests {
         let blame = Blame::of(model.graph.as_ref().unwrap());
         let parsed = tract_onnx::onnx().with_ignore_value_info(true).parse(&model, None).unwrap().model;
         let datatype = if name == "table" { DataType::Int64 } else { DataType::Fp32 };
-        Plans::new(parsed, vec![datatype], blame, max_plans)
+        Plans::new(parsed, vec![datatype], blame, &Config { max_plans, ..Config::default() })
     }
 
     fn run(plans: &Plans, shape: &[usize]) {

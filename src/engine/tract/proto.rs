@@ -1,5 +1,6 @@
 //! The ONNX file as a message: decoded from bytes that the caller has read, and described without running anything.
-//! The message types are tract's; it knows tensors only, so sequences, maps and optionals read as a missing type.
+//! The message types are tract's; it knows tensors only, so sequences, maps and optionals read as a missing type,
+//! which `rewrite` describes.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -228,9 +229,11 @@ fn element_type(what: &str, info: &ValueInfoProto) -> Result<DataType, LoadError
     let name = &info.name;
     let value = info.r#type.as_ref().and_then(|declared| declared.value.as_ref());
     let Some(type_proto::Value::TensorType(tensor)) = value else {
+        // `rewrite` has put there what the message cannot hold.
+        let kind = info.r#type.as_ref().map(|declared| declared.denotation.as_str()).filter(|words| !words.is_empty());
         return Err(LoadError::Interface(format!(
-            "{what} {name:?} is no tensor but a sequence, a map, an optional or of no declared type; \
-             export the model so that every {what} is a tensor"
+            "{what} {name:?} is {}, not a tensor; export the model so that every {what} is a tensor",
+            kind.unwrap_or("of no declared type")
         )));
     };
     let onnx = OnnxType::try_from(tensor.elem_type).ok();

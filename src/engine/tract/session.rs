@@ -14,8 +14,8 @@ pub struct TractSession {
     about: About,
     plans: Plans,
     sample: Vec<Shape>,
-    /// The node that may turn NaN into a number, if there is one.
-    nan_stopper: Option<String>,
+    /// The nodes that may turn NaN into a number.
+    nan_stoppers: nan::Stoppers,
     /// Size of the graph with its weights, wherever they are: in tensors, in attributes (linear models, trees) or in
     /// files beside it.
     stored_bytes: u64,
@@ -29,20 +29,20 @@ pub struct About {
 }
 
 impl TractSession {
-    pub fn new(about: About, plans: Plans, sample: Vec<Shape>, nan_stopper: Option<String>, file_bytes: usize) -> Self {
+    pub fn new(about: About, plans: Plans, sample: Vec<Shape>, nan_stoppers: nan::Stoppers, file_bytes: usize) -> Self {
         let stored_bytes = about.summary.weight_bytes.max(file_bytes as u64);
-        Self { about, plans, sample, nan_stopper, stored_bytes }
+        Self { about, plans, sample, nan_stoppers, stored_bytes }
     }
 
     fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
         request::check(&self.about.signature.inputs, inputs)?;
-        if let Some(node) = &self.nan_stopper
-            && let Some((port, _)) = self.about.signature.inputs.iter().zip(inputs).find(|(_, input)| nan::is_in(input))
-        {
-            let name = &port.name;
-            return Err(format!(
-                "input {name:?} holds NaN, which {node} might turn into a number; fill in what is missing"
-            ));
+        for (port, input) in self.about.signature.inputs.iter().zip(inputs) {
+            if let Some(node) = self.nan_stoppers.get(&port.name).filter(|_| nan::is_in(input)) {
+                let name = &port.name;
+                return Err(format!(
+                    "input {name:?} holds NaN, which {node} might turn into a number; fill in what is missing"
+                ));
+            }
         }
         let values = inputs.iter().map(convert::to_tract).collect::<Result<TVec<_>, _>>()?;
         let answers = self.plans.run(&shapes(inputs), values)?;

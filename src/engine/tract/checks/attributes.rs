@@ -9,34 +9,17 @@ use super::scope::attribute;
 /// The value with which an attribute changes nothing.
 enum Neutral {
     Int(i64),
-    Float(f32),
-    Text(&'static str),
     /// Any value changes the result.
     Absent,
 }
 
-use Neutral::{Absent, Float, Int, Text};
+use Neutral::{Absent, Int};
 
 /// Operators, an attribute of them, and the value that may stand there.
 const IGNORED: &[(&[&str], &str, Neutral)] = &[
     // Before operator set 7 a second operand could be laid along an axis of the first one.
     (&["Add", "And", "Div", "Equal", "Greater", "Less", "Mul", "Or", "Pow", "Sub", "Xor"], "axis", Absent),
-    (&["Attention"], "left_window_size", Int(-1)),
-    (&["Attention"], "right_window_size", Int(-1)),
-    (&["BatchNormalization"], "training_mode", Int(0)),
-    (&["GRU", "LSTM", "RNN"], "activation_alpha", Absent),
-    (&["GRU", "LSTM", "RNN"], "activation_beta", Absent),
-    (&["GRU", "LSTM", "RNN"], "clip", Absent),
-    (&["GRU", "LSTM", "RNN"], "output_sequence", Int(0)),
-    (&["LSTM"], "input_forget", Int(0)),
-    (&["MultiHeadAttention"], "unidirectional", Int(0)),
-    (&["QuantizeLinear"], "precision", Int(0)),
     (&["Scan"], "directions", Absent),
-    (&["SpaceToDepth"], "mode", Text("DCR")),
-    (&["Swish"], "alpha", Float(1.0)),
-    (&["TreeEnsembleClassifier"], "base_values_as_tensor", Absent),
-    (&["TreeEnsembleClassifier"], "class_weights_as_tensor", Absent),
-    (&["TreeEnsembleClassifier"], "nodes_values_as_tensor", Absent),
 ];
 
 /// Refuses a node with an attribute that would be ignored.
@@ -46,8 +29,6 @@ pub fn ignored(node: &NodeProto) -> Option<Refusal> {
     broken.next().map(|(_, name, neutral)| {
         let hint = match neutral {
             Int(value) => format!("Export the model with {name} = {value}"),
-            Float(value) => format!("Export the model with {name} = {value}"),
-            Text(value) => format!("Export the model with {name} = {value:?}"),
             Absent => format!("Export the model without {name}"),
         };
         Refusal::new(format!("the engine ignores its attribute {name:?}"), hint)
@@ -58,8 +39,6 @@ impl Neutral {
     fn is(&self, given: &AttributeProto) -> bool {
         match *self {
             Int(value) => given.i == value,
-            Float(value) => given.f == value,
-            Text(value) => given.s == value.as_bytes(),
             Absent => false,
         }
     }

@@ -1,10 +1,8 @@
 //! Operators that are not there, and operators whose answers would be wrong.
 
-use tract_onnx::pb::tensor_proto::DataType as OnnxType;
-use tract_onnx::pb::{NodeProto, TensorProto};
+use tract_onnx::pb::NodeProto;
 
 use super::super::proto;
-use super::scope::{Scope, attribute};
 use super::{Known, Refusal};
 
 /// Operators of `com.microsoft` that tract implements as that domain means them. tract goes by the name alone, so any
@@ -15,19 +13,16 @@ const MICROSOFT: &[&str] = &[
     "FastGelu",
     "GatherBlockQuantized",
     "Gelu",
-    "GroupQueryAttention",
     "MatMulNBits",
-    "MultiHeadAttention",
     "QuantizeLinear",
     "QuickGelu",
-    "RotaryEmbedding",
     "SimplifiedLayerNormalization",
     "SkipLayerNormalization",
     "SkipSimplifiedLayerNormalization",
 ];
 
-/// Operators of `ai.onnx.ml` that tract implements.
-const ML: &[&str] = &[
+/// Operators of `ai.onnx.ml` that tract knows by name and that are none of the standard.
+const ML_NAMES: &[&str] = &[
     "ArrayFeatureExtractor",
     "CategoryMapper",
     "LinearClassifier",
@@ -40,8 +35,9 @@ const ML: &[&str] = &[
 pub fn unknown(node: &NodeProto, known: Known) -> Option<Refusal> {
     let operator = &*node.op_type;
     let there = match proto::domain(&node.domain) {
-        "ai.onnx" => known(operator) && !ML.contains(&operator),
-        "ai.onnx.ml" => ML.contains(&operator) && known(operator),
+        "ai.onnx" => known(operator) && !ML_NAMES.contains(&operator),
+        // Whatever there is of it is ours.
+        "ai.onnx.ml" => false,
         "com.microsoft" => MICROSOFT.contains(&operator) && known(operator),
         other => {
             let reason = format!("it belongs to the domain {other:?}, whose operators the engine does not know");
@@ -57,11 +53,8 @@ fn hint(node: &NodeProto) -> &'static str {
         (_, "ZipMap") => {
             "Export the classifier with plain outputs: convert_sklearn(model, ..., options={\"zipmap\": False})"
         }
-        (_, "Scaler" | "Imputer" | "OneHotEncoder" | "LabelEncoder" | "Binarizer" | "FeatureVectorizer") => {
-            "Do this preprocessing before the request and export the estimator alone"
-        }
-        (_, "TreeEnsembleRegressor" | "TreeEnsemble" | "SVMClassifier" | "SVMRegressor") => {
-            "Export another kind of estimator, such as a linear model or a neural network"
+        (_, "DictVectorizer" | "CastMap") => {
+            "Its input is a map, which is no tensor: turn it into a vector before the request and export the rest"
         }
         (
             _,
@@ -71,174 +64,10 @@ fn hint(node: &NodeProto) -> &'static str {
         (_, name) if name.contains("Sequence") || name.starts_with("Optional") => {
             "Export the model so that it uses tensors only"
         }
+        ("com.microsoft", "GroupQueryAttention") => {
+            "Text generation keeps state between requests, which this server does not; serve models that answer at once"
+        }
         ("com.microsoft", _) => "Save the model before ONNX Runtime optimises it: its fused operators are its own",
         _ => "Export the model with another operator set or without this operator",
     }
-}
-
-/// Refuses what tract runs but gets wrong.
-pub fn wrong(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
-    match &*node.op_type {
-        "Softmax" | "LogSoftmax" | "RMSNormalization" | "SimplifiedLayerNormalization" => {
-            between_quantisers(node, scope)
-        }
-        "RNN" | "LSTM" | "GRU" => recurrent(node),
-        "TreeEnsembleClassifier" => two_classes_one_score(node),
-        "LinearClassifier" if attribute(node, "classlabels_strings").is_some_and(|a| !a.strings.is_empty()) => {
-            Some(Refusal::new(
-                "the engine does not answer with words as class labels",
-                "Fit the classifier on numbered classes; the labels can stand in model.toml under [classes]",
-            ))
-        }
-        "ReduceLogSumExp" => Some(Refusal::new(
-            "it is computed without taking off the largest value first, so it overflows",
-            "Leave the probabilities out of the graph, or write it as max + log(sum(exp(x - max)))",
-        )),
-        "BitShift" => shift(node, scope),
-        "QuantizeLinear" | "DequantizeLinear" => quantised_type(node),
-        "Attention" => attention(node),
-        "Celu" if node.input.iter().any(|input| scope.may_be_f16(input)) => {
-            Some(Refusal::new("in half precision its result is wrong", "Export the model in float32"))
-        }
-        _ => None,
-    }
-}
-
-/// tract folds what stands between a dequantiser and a quantiser into a table of 256 results, as if it were computed
-/// element by element; what looks along an axis comes out wrong.
-fn between_quantisers(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
-    let before = |node: &NodeProto| node.input.first().and_then(|input| scope.maker(input));
-    let after = |node: &NodeProto| match scope.users(node.output.first()?) {
-        [only] => Some(*only),
-        _ => None,
-    };
-    let dequantised = chain(node, before, scope).any(|node| node.op_type == "DequantizeLinear");
-    let quantised = chain(node, after, scope).any(|node| node.op_type == "QuantizeLinear");
-    (dequantised && quantised).then(|| {
-        Refusal::new(
-            "between DequantizeLinear and QuantizeLinear its result is wrong",
-            format!("Leave it out of the quantisation: op_types_to_quantize without {:?}", node.op_type),
-        )
-    })
-}
-
-/// The neighbours of a node in one direction for as long as tract may see them as one element-wise chain: a single
-/// computed input, a single user. The bound keeps a cyclic file from looping.
-fn chain<'g>(
-    node: &'g NodeProto,
-    next: impl Fn(&'g NodeProto) -> Option<&'g NodeProto>,
-    scope: &Scope<'g>,
-) -> impl Iterator<Item = &'g NodeProto> {
-    let links = |node: &NodeProto| {
-        let computed = node.input.iter().filter(|input| !input.is_empty() && scope.stored(input).is_none()).count();
-        let used = node.output.first().map_or(0, |output| scope.users(output).len());
-        computed == 1 && used <= 1 && !CONTRACTIONS.contains(&&*node.op_type)
-    };
-    let mut here = Some(node);
-    let mut steps = 0..64;
-    std::iter::from_fn(move || {
-        steps.next()?;
-        let found = next(here?)?;
-        here = Some(found).filter(|node| links(node));
-        Some(found)
-    })
-}
-
-/// Operators that sum over an axis: a chain ends there.
-const CONTRACTIONS: &[&str] = &["Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum"];
-
-fn recurrent(node: &NodeProto) -> Option<Refusal> {
-    let text = |name: &str| attribute(node, name).map(|a| String::from_utf8_lossy(&a.s).to_lowercase());
-    let direction = text("direction").unwrap_or_default();
-    if direction == "reverse" {
-        return Some(Refusal::new(
-            "the direction \"reverse\" alone is run forwards by the engine",
-            "Reverse the sequence before and after it, or use a bidirectional layer",
-        ));
-    }
-    if direction == "bidirectional" && attribute(node, "layout").is_some_and(|layout| layout.i == 1) {
-        return Some(Refusal::new("a bidirectional layer with layout 1 comes out in the wrong order", "Use layout 0"));
-    }
-    let defaults: &[&str] = match &*node.op_type {
-        "LSTM" => &["sigmoid", "tanh", "tanh"],
-        "GRU" => &["sigmoid", "tanh"],
-        _ => &["tanh"],
-    };
-    let chosen = attribute(node, "activations").map(|a| a.strings.as_slice()).unwrap_or_default();
-    let usual = |(at, name): (usize, &Vec<u8>)| defaults[at % defaults.len()].as_bytes().eq_ignore_ascii_case(name);
-    if !chosen.iter().enumerate().all(usual) {
-        return Some(Refusal::new(
-            "the engine runs it with the default activations only",
-            "Use sigmoid and tanh in their usual places",
-        ));
-    }
-    None
-}
-
-/// With two classes and one score per row, tract compares the score with a zero that is not there.
-fn two_classes_one_score(node: &NodeProto) -> Option<Refusal> {
-    let count = |name: &str| attribute(node, name).map_or(0, |a| a.ints.len().max(a.strings.len()));
-    let classes = count("classlabels_int64s").max(count("classlabels_strings"));
-    let scored = attribute(node, "class_ids").map(|a| a.ints.as_slice()).unwrap_or_default();
-    let one_score = scored.windows(2).all(|pair| pair[0] == pair[1]);
-    (classes <= 2 && one_score).then(|| {
-        Refusal::new(
-            "with two classes and a single score per row its labels are wrong",
-            "Export it with one score per class, or serve a regression of the score",
-        )
-    })
-}
-
-fn shift(node: &NodeProto, scope: &Scope) -> Option<Refusal> {
-    let by = node.input.get(1)?;
-    let width = match scope.element_type(by) {
-        Some(OnnxType::Uint64 | OnnxType::Int64) => 64,
-        Some(OnnxType::Uint32 | OnnxType::Int32) => 32,
-        Some(OnnxType::Uint16 | OnnxType::Int16) => 16,
-        _ => 8,
-    };
-    let in_range =
-        scope.stored(by).and_then(stored_integers).is_some_and(|by| by.iter().all(|by| (0..width).contains(by)));
-    (!in_range).then(|| {
-        Refusal::new(
-            "the engine shifts by the width of the type or more in a way of its own",
-            "Shift by a constant smaller than the width of the type",
-        )
-    })
-}
-
-/// The elements of a small stored tensor of integers.
-fn stored_integers(tensor: &TensorProto) -> Option<Vec<i64>> {
-    let width = proto::datatype(OnnxType::try_from(tensor.data_type).ok()?).filter(|d| d.is_integer())?.width()?;
-    if !tensor.raw_data.is_empty() {
-        let value = |chunk: &[u8]| chunk.iter().rev().fold(0i64, |value, &byte| (value << 8) | i64::from(byte));
-        return Some(tensor.raw_data.chunks(width).map(value).collect());
-    }
-    let small = tensor.int32_data.iter().map(|&x| i64::from(x));
-    let large = tensor.uint64_data.iter().map(|&x| i64::try_from(x).unwrap_or(i64::MAX));
-    Some(small.chain(tensor.int64_data.iter().copied()).chain(large).collect())
-}
-
-fn attention(node: &NodeProto) -> Option<Refusal> {
-    let given = |at: usize| node.input.get(at).is_some_and(|input| !input.is_empty());
-    let causal = attribute(node, "is_causal").is_some_and(|causal| causal.i != 0);
-    (causal && (given(4) || given(5))).then(|| {
-        Refusal::new("with past keys its causal mask is wrong", "Export the model without a cache of past keys")
-    })
-}
-
-/// The wanted type is ignored: it follows from the zero point, or else it is unsigned bytes one way and floats the other.
-fn quantised_type(node: &NodeProto) -> Option<Refusal> {
-    let wanted = attribute(node, "output_dtype").map_or(0, |wanted| wanted.i);
-    let has_zero_point = node.input.get(2).is_some_and(|input| !input.is_empty());
-    let usual = match &*node.op_type {
-        "QuantizeLinear" => has_zero_point || wanted == OnnxType::Uint8 as i64,
-        _ => wanted == OnnxType::Float as i64,
-    };
-    (wanted != 0 && !usual).then(|| {
-        Refusal::new(
-            "the engine ignores its attribute \"output_dtype\"",
-            "Give it a zero point of the wanted type instead",
-        )
-    })
 }

@@ -1,55 +1,38 @@
-//! What can be known about the values of one graph without running it: who makes and who uses each, its element type
-//! where the file tells, and its contents where they are stored in the file.
+//! What can be known about the values of one graph without running it: its element type and its axes where the file
+//! tells, and its contents where they are stored in it.
 
 use std::collections::HashMap;
 
 use tract_onnx::pb::tensor_proto::DataType as OnnxType;
 use tract_onnx::pb::{GraphProto, NodeProto, TensorProto, ValueInfoProto, type_proto};
 
-use super::super::proto;
+use super::super::{dims, proto};
 use super::Refusal;
 
 pub struct Scope<'g> {
-    makers: HashMap<&'g str, &'g NodeProto>,
-    users: HashMap<&'g str, Vec<&'g NodeProto>>,
     stored: HashMap<&'g str, &'g TensorProto>,
     types: HashMap<&'g str, OnnxType>,
-    speaks_of_f16: bool,
+    ranks: HashMap<&'g str, usize>,
 }
 
 impl<'g> Scope<'g> {
     pub fn of(graph: &'g GraphProto) -> Self {
-        let mut makers = HashMap::new();
-        let mut users: HashMap<&str, Vec<&NodeProto>> = HashMap::new();
         let mut stored: HashMap<&str, &TensorProto> = graph.initializer.iter().map(|t| (t.name.as_str(), t)).collect();
         for node in &graph.node {
-            for input in &node.input {
-                users.entry(input).or_default().push(node);
-            }
             for output in &node.output {
-                makers.insert(output.as_str(), node);
                 if let (true, Some(value)) = (node.op_type == "Constant", attribute(node, "value")) {
                     stored.extend(value.t.as_ref().map(|tensor| (output.as_str(), tensor)));
                 }
             }
         }
         let told = graph.input.iter().chain(&graph.value_info).chain(&graph.output);
+        let ranks = told.clone().filter_map(|info| Some((&*info.name, dims::shape(info)?.dim.len()))).collect();
         let mut types: HashMap<&str, OnnxType> =
             told.filter_map(|info| Some((&*info.name, element_type(info)?))).collect();
         types.extend(
             stored.iter().filter_map(|(name, tensor)| Some((*name, OnnxType::try_from(tensor.data_type).ok()?))),
         );
-        let casts = |node: &&NodeProto| attribute(node, "to").is_some_and(|to| to.i == OnnxType::Float16 as i64);
-        let speaks_of_f16 = types.values().any(|&t| t == OnnxType::Float16) || graph.node.iter().find(casts).is_some();
-        Self { makers, users, stored, types, speaks_of_f16 }
-    }
-
-    pub fn maker(&self, value: &str) -> Option<&'g NodeProto> {
-        self.makers.get(value).copied()
-    }
-
-    pub fn users(&self, value: &str) -> &[&'g NodeProto] {
-        self.users.get(value).map_or(&[], Vec::as_slice)
+        Self { stored, types, ranks }
     }
 
     /// The contents of a value that is stored in the file.
@@ -57,13 +40,13 @@ impl<'g> Scope<'g> {
         self.stored.get(value).copied()
     }
 
-    /// Whether a value is of half precision; where the file does not tell, whether it speaks of half precision at all.
-    pub fn may_be_f16(&self, value: &str) -> bool {
-        self.types.get(value).map_or(self.speaks_of_f16, |&known| known == OnnxType::Float16)
-    }
-
     pub fn element_type(&self, value: &str) -> Option<OnnxType> {
         self.types.get(value).copied()
+    }
+
+    /// Axes of a value, where the file declares them.
+    pub fn rank(&self, value: &str) -> Option<usize> {
+        self.ranks.get(value).copied()
     }
 
     /// Whether a node touches elements the engine has no type for.

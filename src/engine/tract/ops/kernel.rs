@@ -6,12 +6,14 @@ use std::fmt::Debug;
 
 use tract_onnx::pb::NodeProto;
 use tract_onnx::prelude::{
-    Arc, DatumExt, DatumType, InferenceFact, InferenceModel, IntoTValue, OutletId, SpecialOps, TValue, TVec, Tensor,
-    TractError, TractResult, TypedFact, TypedModel,
+    Arc, DatumExt, DatumType, InferenceFact, InferenceModel, IntoTValue, OutletId, SpecialOps, TDim, TValue, TVec,
+    Tensor, TractError, TractResult, TypedFact, TypedModel,
 };
 use tract_onnx::tract_core::{op_as_typed_op, op_out_of_plan};
 use tract_onnx::tract_hir::infer::{Factoid, InferenceNode, InferenceOp};
 use tract_onnx::tract_hir::internal::{EvalContext, EvalOp, Op, StaticName, TypedOp, as_op};
+
+use super::values::tensor;
 
 /// What an operator computes. Inputs are by the positions of the standard, `None` where an optional one is left out;
 /// outputs are all of the operator's, wanted or not. 64-bit integers always come as such, never as tract's terms.
@@ -24,6 +26,11 @@ pub trait Kernel: Debug + Send + Sync + 'static {
 
     /// Whether some size in the facts is known only after the run.
     fn finds_sizes(&self) -> bool {
+        false
+    }
+
+    /// Whether 64-bit integers come out as they went in. tract's terms then pass by the operator, which would lose them.
+    fn passes_sizes(&self) -> bool {
         false
     }
 }
@@ -61,6 +68,23 @@ impl Own {
         self.wanted(self.kernel.facts(&inputs)?)
     }
 
+    /// The outputs, where all inputs are stored: weights are unpacked once and not in each run. tract does this by itself
+    /// only as long as nothing grows beyond a few megabytes.
+    fn folded(&self, target: &TypedModel, inputs: &[OutletId]) -> TractResult<Option<TVec<TValue>>> {
+        let mut stored = TVec::new();
+        for &input in inputs {
+            match &target.outlet_fact(input)?.konst {
+                Some(value) => stored.push(value.clone().into_tvalue()),
+                None => return Ok(None),
+            }
+        }
+        if stored.is_empty() || stored.iter().any(|value| value.datum_type() == DatumType::TDim) {
+            return Ok(None);
+        }
+        // What cannot be computed is left to fail where values are told.
+        Ok(self.eval(&EvalContext::out_of_plan(), stored).ok())
+    }
+
     fn wanted<T: Clone>(&self, all: TVec<T>) -> TractResult<TVec<T>> {
         let missing = |at: &usize| TractError::msg(format!("{} has no output {at}", self.name));
         self.outputs.iter().map(|at| all.get(*at).cloned().ok_or_else(|| missing(at))).collect()
@@ -93,9 +117,17 @@ impl Op for Own {
 impl EvalOp for Own {
     op_out_of_plan!();
 
-    fn eval(&self, _context: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+    fn eval(&self, context: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        if self.kernel.passes_sizes() && inputs[0].datum_type() == DatumType::TDim {
+            return Ok(inputs);
+        }
         let plain = inputs.into_iter().map(|value| match value.datum_type() {
-            DatumType::TDim => Ok(value.cast_to::<i64>()?.into_owned().into_tvalue()),
+            DatumType::TDim => {
+                let terms = value.to_plain_array_view::<TDim>()?;
+                let known = terms.iter().map(|term| term.eval(context.symbols).to_i64());
+                let known = known.collect::<Result<Vec<i64>, _>>()?;
+                Ok(tensor(value.shape(), known)?.into_tvalue())
+            }
             _ => Ok(value),
         });
         let plain = plain.collect::<TractResult<TVec<TValue>>>()?;
@@ -122,6 +154,12 @@ impl InferenceOp for Own {
         observed: TVec<&InferenceFact>,
     ) -> TractResult<(TVec<InferenceFact>, TVec<InferenceFact>, TVec<InferenceFact>)> {
         let kept = |facts: TVec<&InferenceFact>| facts.into_iter().cloned().collect::<TVec<_>>();
+        if let ([input], true) = (&*inputs, self.kernel.passes_sizes())
+            && input.datum_type.concretize() == Some(DatumType::TDim)
+        {
+            let passed = outputs.iter().map(|output| input.unify(output)).collect::<TractResult<_>>()?;
+            return Ok((kept(inputs), passed, kept(observed)));
+        }
         let known = inputs.iter().map(|fact| TypedFact::try_from(*fact).ok()).collect::<Option<Vec<_>>>();
         let Some(known) = known else {
             return Ok((kept(inputs), kept(outputs), kept(observed)));
@@ -143,7 +181,19 @@ impl InferenceOp for Own {
         mapping: &std::collections::HashMap<OutletId, OutletId>,
     ) -> TractResult<TVec<OutletId>> {
         let inputs: TVec<OutletId> = node.inputs.iter().map(|input| mapping[input]).collect();
-        target.wire_node(&node.name, self.clone(), &inputs)
+        if self.kernel.passes_sizes() && target.outlet_fact(inputs[0])?.datum_type == DatumType::TDim {
+            return Ok(inputs);
+        }
+        match self.folded(target, &inputs)? {
+            Some(outputs) => {
+                let named = outputs.into_iter().enumerate().map(|(at, value)| {
+                    let name = if at == 0 { node.name.clone() } else { format!("{}.{at}", node.name) };
+                    target.add_const(name, value)
+                });
+                named.collect()
+            }
+            None => target.wire_node(&node.name, self.clone(), &inputs),
+        }
     }
 
     as_op!();

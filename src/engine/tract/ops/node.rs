@@ -27,7 +27,9 @@ pub struct Node<'n> {
 impl<'n> Node<'n> {
     /// `context` is there when the model is imported, and not when it is only checked.
     pub fn new(proto: &'n NodeProto, opsets: &Opsets, context: Option<&ParsingContext<'n>>) -> Self {
-        let opset = opsets.get(proto::domain(&proto.domain)).copied().unwrap_or(1);
+        // Behind a space stands which of our own operators of that name it is.
+        let domain = proto::domain(&proto.domain).split(' ').next().unwrap_or_default();
+        let opset = opsets.get(domain).copied().unwrap_or(1);
         let symbols = context.map(|context| context.template.symbols.clone()).unwrap_or_default();
         let folder = context.and_then(|context| context.model_dir);
         Self { proto, opset, symbols, folder, read: RefCell::default() }
@@ -51,6 +53,11 @@ impl<'n> Node<'n> {
     /// Positions of inputs, those left out in the middle included.
     pub fn inputs(&self) -> usize {
         self.proto.input.len()
+    }
+
+    /// Positions of outputs.
+    pub fn outputs(&self) -> usize {
+        self.proto.output.len()
     }
 
     /// Whether somebody wants the output at this position.

@@ -1,5 +1,59 @@
-//! Operators on strings: of `ai.onnx`, and `Tokenizer` of `com.microsoft`.
+//! Operators on strings: of `ai.onnx`, and `Tokenizer` of `com.microsoft`. As the standard has it, and where it is silent
+//! or leaves a choice, as ONNX Runtime answers.
 
-use super::Entry;
+mod cast;
+mod concat;
+mod letters;
+mod matching;
+mod ngrams;
+mod normalizer;
+mod re2;
+mod split;
+mod tile;
+mod tokenizer;
+mod unique;
 
-pub const OPERATORS: &[Entry] = &[];
+use tract_onnx::prelude::{Tensor, TractError, TractResult};
+
+use super::{Entry, values};
+
+/// The domain under which a node of `ai.onnx` goes that computes with strings while tract's operator of that name
+/// computes with numbers; `rewrite/strings.rs` finds such nodes. No file can use it: its name is none of a domain.
+pub const STRINGS: &str = "ai.onnx strings";
+
+const fn standard(name: &'static str, build: super::Build) -> Entry {
+    Entry { domain: "ai.onnx", name, build }
+}
+
+pub const OPERATORS: &[Entry] = &[
+    standard("RegexFullMatch", matching::build),
+    standard("StringConcat", concat::build),
+    standard("StringNormalizer", normalizer::build),
+    standard("StringSplit", split::build),
+    standard("TfIdfVectorizer", ngrams::build),
+    standard("Unique", unique::build),
+    Entry { domain: "com.microsoft", name: "Tokenizer", build: tokenizer::build },
+    Entry { domain: STRINGS, name: "Cast", build: cast::build },
+    Entry { domain: STRINGS, name: "CastLike", build: cast::like },
+    Entry { domain: STRINGS, name: "Tile", build: tile::build },
+];
+
+/// Lists of different lengths as a tensor with an axis more, filled up to the longest. One long string among many short
+/// ones makes the tensor far larger than the texts, hence the limit.
+fn padded(shape: &[usize], rows: &[Vec<&str>], filler: &str) -> TractResult<Tensor> {
+    let width = rows.iter().map(Vec::len).max().unwrap_or(0);
+    if rows.len().saturating_mul(width) > MOST_PIECES {
+        return Err(TractError::msg(format!(
+            "{} strings of up to {width} pieces are too many; send fewer",
+            rows.len()
+        )));
+    }
+    let mut flat = Vec::with_capacity(rows.len() * width);
+    for row in rows {
+        flat.extend(row.iter().map(|&piece| piece.to_owned()));
+        flat.resize(flat.len() + width - row.len(), filler.to_owned());
+    }
+    values::tensor(&[shape, &[width]].concat(), flat)
+}
+
+const MOST_PIECES: usize = 1 << 24;

@@ -4,7 +4,8 @@ use tract_onnx::prelude::{Arc, DatumExt, DatumType, TVec, Tensor, TractError, Tr
 
 use super::super::Kernel;
 use super::super::node::{Node, malformed};
-use super::super::values::{floats, one_of, required, tensor};
+use super::super::values::{floats, one_of, required, slice, tensor};
+use super::linear::NUMBERS;
 use crate::engine::tract::checks::Refusal;
 
 #[derive(Debug)]
@@ -34,7 +35,10 @@ impl Scaler {
 impl Kernel for Scaler {
     fn facts(&self, inputs: &[Option<&TypedFact>]) -> TractResult<TVec<TypedFact>> {
         let input = required(inputs, 0)?;
-        one_of(input, &[DatumType::F32, DatumType::F64, DatumType::I64, DatumType::I32])?;
+        one_of(input, NUMBERS)?;
+        if input.rank() > 2 && self.offset.len() > 1 {
+            return Err(TractError::msg(format!("it scales columns of a table, not of {} axes", input.rank())));
+        }
         if let Some(columns) = input.shape.last().and_then(|columns| usize::try_from(columns.to_i64().ok()?).ok()) {
             self.check(columns)?;
         }
@@ -43,18 +47,16 @@ impl Kernel for Scaler {
 
     fn run(&self, inputs: &[Option<&Tensor>]) -> TractResult<TVec<Tensor>> {
         let input = required(inputs, 0)?;
-        let columns = input.shape().last().copied().unwrap_or(1);
-        self.check(columns)?;
-        let mut values = floats(input)?;
-        if let ([offset], [scale]) = (&*self.offset, &*self.scale) {
-            values.iter_mut().for_each(|value| *value = (*value - offset) * scale);
-        } else {
-            for row in values.chunks_exact_mut(columns) {
-                for ((value, offset), scale) in row.iter_mut().zip(&self.offset).zip(&self.scale) {
-                    *value = (*value - offset) * scale;
-                }
+        self.check(input.shape().last().copied().unwrap_or(1))?;
+        let factors = || self.offset.iter().zip(&self.scale).cycle();
+        let values = match input.datum_type() {
+            // Double precision is kept until the end; integers become floats at once.
+            DatumType::F64 => {
+                let scaled = |(x, (&offset, &scale)): (&f64, (&f32, &f32))| (x - f64::from(offset)) * f64::from(scale);
+                slice::<f64>(input)?.iter().zip(factors()).map(|pair| scaled(pair) as f32).collect()
             }
-        }
+            _ => floats(input)?.iter().zip(factors()).map(|(x, (offset, scale))| (x - offset) * scale).collect(),
+        };
         Ok(tvec![tensor(input.shape(), values)?])
     }
 }

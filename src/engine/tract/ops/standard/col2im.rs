@@ -1,0 +1,88 @@
+//! `Col2Im`: columns of image blocks back to an image; where blocks overlap they are added.
+
+use tract_onnx::prelude::{Arc, TDim, TVec, Tensor, TractResult, TypedFact, tvec};
+
+use super::super::Kernel;
+use super::super::node::Node;
+use super::super::values::{required, slice, tensor};
+use super::cumulative::Number;
+use super::shapes::{Found, each, error, fact, for_numbers, integers, known, strides, volume};
+use super::window::Window;
+use crate::engine::tract::checks::Refusal;
+
+#[derive(Debug)]
+struct Col2Im {
+    window: Window,
+    found: Found,
+}
+
+pub fn build(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
+    Ok(Arc::new(Col2Im { window: Window::of(node)?, found: Found::of(node) }))
+}
+
+fn sizes(tensor: &Tensor) -> TractResult<Vec<usize>> {
+    let sizes = integers(tensor)?.into_iter().map(|size| usize::try_from(size).ok().filter(|&size| size > 0));
+    sizes.collect::<Option<_>>().ok_or_else(|| error("a size of its image or its blocks is not positive"))
+}
+
+impl Kernel for Col2Im {
+    fn facts(&self, inputs: &[Option<&TypedFact>]) -> TractResult<TVec<TypedFact>> {
+        let (input, image) = (required(inputs, 0)?, required(inputs, 1)?);
+        required(inputs, 2)?;
+        let [batch, rows, _] = &*input.shape.to_tvec() else {
+            return Err(error("it takes columns of three axes"));
+        };
+        let axes = image.shape.first().and_then(|axes| axes.to_i64().ok()).and_then(|axes| usize::try_from(axes).ok());
+        let axes = axes.ok_or_else(|| error("the number of axes of its image is not known"))?;
+        let block = known(inputs.get(2).copied().flatten()).map(sizes).transpose()?;
+        let channels = match block {
+            Some(block) => rows.clone() / i64::try_from(block.iter().product::<usize>())?,
+            None => self.found.size(axes)?,
+        };
+        let mut shape: TVec<TDim> = tvec![batch.clone(), channels];
+        match known(Some(image)) {
+            Some(image) => shape.extend(sizes(image)?.into_iter().map(TDim::from)),
+            None => shape.extend(self.found.sizes(axes)?),
+        }
+        Ok(tvec![fact(input.datum_type, &shape)])
+    }
+
+    fn run(&self, inputs: &[Option<&Tensor>]) -> TractResult<TVec<Tensor>> {
+        let columns = required(inputs, 0)?;
+        let (image, block) = (sizes(required(inputs, 1)?)?, sizes(required(inputs, 2)?)?);
+        let window = self.window.with_kernel(block);
+        Ok(tvec![for_numbers!(columns.datum_type(), assemble(columns, &image, &window))?])
+    }
+
+    fn finds_sizes(&self) -> bool {
+        true
+    }
+}
+
+fn assemble<T: Number>(columns: &Tensor, image: &[usize], window: &Window) -> TractResult<Tensor> {
+    let slides = window.slides(image)?;
+    let steps: Vec<usize> = slides.iter().map(|slide| slide.steps).collect();
+    let (area, blocks): (usize, usize) = (window.kernel.iter().product(), steps.iter().product());
+    let [batch, rows, places] = *columns.shape() else { return Err(error("it takes columns of three axes")) };
+    if places != blocks || rows % area != 0 {
+        return Err(error(format!("columns of shape {:?} are not {blocks} blocks of {area}", columns.shape())));
+    }
+    let shape = [&[batch, rows / area], image].concat();
+    let (from, strides) = (slice::<T>(columns)?, strides(image));
+    let mut pixels = vec![T::ZERO; volume(&shape)?];
+    let size: usize = image.iter().product();
+    for map in 0..batch * (rows / area) {
+        let pixels = &mut pixels[map * size..][..size];
+        let mut taken = from[map * area * blocks..][..area * blocks].iter();
+        each(&window.kernel, |offset| {
+            each(&steps, |step| {
+                let Some(&value) = taken.next() else { return };
+                let at = (0..image.len()).map(|axis| Some(slides[axis].at(step[axis], offset[axis])? * strides[axis]));
+                if let Some(at) = at.sum::<Option<usize>>() {
+                    pixels[at] = pixels[at].plus(value);
+                }
+            });
+        });
+    }
+    tensor(&shape, pixels)
+}

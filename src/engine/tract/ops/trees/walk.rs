@@ -1,0 +1,51 @@
+//! The walks themselves: eight at a time, so that while one waits for memory the others go on. Either eight rows walk
+//! one tree, or one row walks eight trees.
+
+use super::layout::{Index, Node, Root};
+
+/// How many walks are in flight.
+pub const LANES: usize = 8;
+
+/// The leaves that eight rows reach in one tree. `row` holds the columns of the eight rows.
+#[inline]
+pub fn rows<K: Copy + Ord, I: Index>(nodes: &[Node<K, I>], row: &[[K; LANES]], root: Root) -> [K; LANES] {
+    walk(nodes, [root.at as usize; LANES], root.usual, root.longest, |column, lane| row[column][lane])
+}
+
+/// The leaves that one row reaches in eight trees.
+#[inline]
+pub fn trees<K: Copy + Ord, I: Index>(nodes: &[Node<K, I>], row: &[K], roots: &[Root; LANES]) -> [K; LANES] {
+    let usual = roots.iter().map(|root| root.usual).max().unwrap_or(0);
+    let longest = roots.iter().map(|root| root.longest).max().unwrap_or(0);
+    walk(nodes, roots.map(|root| root.at as usize), usual, longest, |column, _| row[column])
+}
+
+/// Takes `usual` steps without looking, and then further ones, `longest` at most, until all have arrived. A walk that
+/// has arrived stays where it is.
+#[inline(always)]
+fn walk<K: Copy + Ord, I: Index>(
+    nodes: &[Node<K, I>],
+    mut at: [usize; LANES],
+    usual: u32,
+    longest: u32,
+    value: impl Fn(usize, usize) -> K,
+) -> [K; LANES] {
+    for _ in 0..usual {
+        for lane in 0..LANES {
+            let node = &nodes[at[lane]];
+            at[lane] += node.distance.get() + usize::from(value(node.column.get(), lane) > node.key);
+        }
+    }
+    for _ in usual..longest {
+        let mut moved = 0;
+        for lane in 0..LANES {
+            let node = &nodes[at[lane]];
+            at[lane] += node.distance.get() + usize::from(value(node.column.get(), lane) > node.key);
+            moved |= node.distance.get();
+        }
+        if moved == 0 {
+            break;
+        }
+    }
+    at.map(|at| nodes[at].key)
+}

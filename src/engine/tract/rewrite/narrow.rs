@@ -1,0 +1,242 @@
+//! Half precision computed in single precision. tract's convolutions of halves take minutes and its `Gemm` refuses them,
+//! so a graph of halves becomes one of singles; callers still give and get halves, by a cast at the border.
+//!
+//! What this does to answers: every operation is computed as if it were exact to 24 bits instead of 11, so results are
+//! nearer to the exact ones than any kernel for halves is, and differ from those by up to their rounding errors. Sums
+//! and squares beyond 65504 stay finite inside of the graph where halves overflow; an output that is too large for a half
+//! is infinite as before. Where a file *says* that a value is rounded (a cast to half), it is rounded. Comparisons, `Floor`
+//! and the like see unrounded values, and so may decide otherwise where two halves would have been equal by rounding.
+//!
+//! bfloat16 inside of a graph is treated alike, except that it cannot cross the border.
+
+use std::collections::HashMap;
+
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto, type_proto};
+
+use super::super::checks::attribute;
+use super::super::proto;
+use super::raw::{self, is_narrow};
+use super::writer::{Names, int};
+use crate::engine::LoadError;
+
+const HALF: i32 = DataType::Float16 as i32;
+const SINGLE: i32 = DataType::Float as i32;
+
+/// Attributes that hold an element type, of which a narrow one becomes single.
+const TYPES: &[&str] = &["dtype", "output_dtype", "output_datatype", "softmax_precision", "precision", "stash_type"];
+
+/// Makes the graph one of single precision inside.
+pub fn widen(graph: &mut GraphProto) -> Result<(), LoadError> {
+    let mut found = false;
+    proto::walk(graph, &mut |graph| found |= speaks_of_it(graph));
+    if !found {
+        return Ok(());
+    }
+    let mut names = Names::of(graph);
+    let borders = Borders::of(graph, &mut names);
+    inside(graph, &mut names, None)?;
+    borders.apply(graph, &mut names);
+    Ok(())
+}
+
+fn speaks_of_it(graph: &GraphProto) -> bool {
+    let infos = graph.input.iter().chain(&graph.output).chain(&graph.value_info);
+    let attributes = graph.node.iter().flat_map(|node| &node.attribute);
+    infos.filter_map(element_type).any(is_narrow)
+        || graph.initializer.iter().any(|weight| is_narrow(weight.data_type))
+        || attributes.clone().any(|attribute| attribute.t.as_ref().is_some_and(|value| is_narrow(value.data_type)))
+        || attributes.clone().any(names_it)
+}
+
+fn names_it(attribute: &AttributeProto) -> bool {
+    let named = attribute.name == "to" || TYPES.contains(&&*attribute.name);
+    named && i32::try_from(attribute.i).is_ok_and(is_narrow)
+}
+
+fn element_type(info: &ValueInfoProto) -> Option<i32> {
+    let type_proto::Value::TensorType(tensor) = info.r#type.as_ref()?.value.as_ref()?;
+    Some(tensor.elem_type)
+}
+
+fn make_single(info: &mut ValueInfoProto) {
+    if let Some(type_proto::Value::TensorType(tensor)) = info.r#type.as_mut().and_then(|kind| kind.value.as_mut()) {
+        if is_narrow(tensor.elem_type) {
+            tensor.elem_type = SINGLE;
+        }
+    }
+}
+
+/// Public inputs and outputs of half precision, and the names under which singles stand for them inside.
+struct Borders {
+    inputs: Vec<(String, String)>,
+    outputs: Vec<(String, String)>,
+}
+
+impl Borders {
+    fn of(graph: &GraphProto, names: &mut Names) -> Self {
+        let is_half = |info: &&ValueInfoProto| element_type(info) == Some(HALF);
+        let inputs: Vec<String> = proto::inputs(graph).filter(is_half).map(|info| info.name.clone()).collect();
+        // An input that is an output as well is handed through.
+        let outputs = graph.output.iter().filter(is_half).map(|info| &info.name);
+        let outputs: Vec<String> = outputs.filter(|name| !inputs.contains(name)).cloned().collect();
+        let mut inner = |name: String| (name.clone(), names.fresh(&name));
+        Self { inputs: inputs.into_iter().map(&mut inner).collect(), outputs: outputs.into_iter().map(inner).collect() }
+    }
+
+    fn apply(self, graph: &mut GraphProto, names: &mut Names) {
+        let renamed: HashMap<String, String> = self.inputs.iter().chain(&self.outputs).cloned().collect();
+        rename(graph, &renamed);
+        let mut cast = |from: String, output: String, to: i32| NodeProto {
+            name: names.fresh(&output),
+            op_type: "Cast".into(),
+            input: vec![from],
+            output: vec![output],
+            attribute: vec![int("to", to.into())],
+            ..Default::default()
+        };
+        let before: Vec<NodeProto> = self.inputs.into_iter().map(|(name, inner)| cast(name, inner, SINGLE)).collect();
+        graph.node.splice(0..0, before);
+        graph.node.extend(self.outputs.into_iter().map(|(name, inner)| cast(inner, name, HALF)));
+    }
+}
+
+/// Gives values new names wherever nodes speak of them; a name that an inner graph makes itself is another one.
+fn rename(graph: &mut GraphProto, renamed: &HashMap<String, String>) {
+    let new = |name: &mut String| {
+        if let Some(other) = renamed.get(name) {
+            name.clone_from(other);
+        }
+    };
+    for node in &mut graph.node {
+        node.input.iter_mut().chain(&mut node.output).for_each(new);
+        for attribute in &mut node.attribute {
+            for inner in attribute.g.iter_mut().chain(&mut attribute.graphs) {
+                let mut left = renamed.clone();
+                inner.input.iter().for_each(|input| drop(left.remove(&input.name)));
+                inner.initializer.iter().for_each(|weight| drop(left.remove(&weight.name)));
+                inner.node.iter().flat_map(|node| &node.output).for_each(|output| drop(left.remove(output)));
+                rename(inner, &left);
+                for output in &mut inner.output {
+                    if let Some(other) = left.get(&output.name) {
+                        output.name.clone_from(other);
+                    }
+                }
+            }
+        }
+    }
+    graph.initializer.iter_mut().for_each(|weight| new(&mut weight.name));
+}
+
+/// Element types by value name.
+type Types = HashMap<String, i32>;
+
+/// Widens a graph and those inside it; `outer` are the types around an inner graph.
+fn inside(graph: &mut GraphProto, names: &mut Names, outer: Option<&Types>) -> Result<(), LoadError> {
+    let mut types = outer.cloned().unwrap_or_default();
+    types.extend(known_types(graph));
+    let mut nodes = Vec::with_capacity(graph.node.len());
+    let (mut narrow_weights, mut kept) = (Vec::new(), Vec::new());
+    for mut weight in std::mem::take(&mut graph.initializer) {
+        if !raw::widen(&mut weight) && weight.data_type == HALF && raw::is_external(&weight) {
+            // It stays where it is until it is read.
+            let inner = names.fresh(&weight.name);
+            nodes.push(node(names, "onnxd", "Widen", &inner, &weight.name));
+            narrow_weights.push(weight.name.clone());
+            weight.name = inner;
+        }
+        kept.push(weight);
+    }
+    graph.initializer = kept;
+    graph.input.retain(|input| !narrow_weights.contains(&input.name));
+    for mut here in std::mem::take(&mut graph.node) {
+        let rounds = rounds_to(&here, &types)?;
+        for attribute in &mut here.attribute {
+            if names_it(attribute) {
+                attribute.i = SINGLE.into();
+            }
+            if let Some(value) = &mut attribute.t {
+                if is_narrow(value.data_type) && !raw::widen(value) {
+                    return Err(LoadError::Interface(format!(
+                        "node {:?} has a constant of half precision in another file; save the model as one file",
+                        proto::node_name(&here)
+                    )));
+                }
+            }
+            for inner in attribute.g.iter_mut().chain(&mut attribute.graphs) {
+                inside(inner, names, Some(&types))?;
+            }
+        }
+        match (rounds, here.output.first().cloned()) {
+            (Some(kind), Some(output)) => {
+                let unrounded = names.fresh(&output);
+                here.op_type = "Cast".into();
+                here.attribute = vec![int("to", SINGLE.into())];
+                here.input.truncate(1);
+                here.output = vec![unrounded.clone()];
+                nodes.push(here);
+                let operator = if kind == HALF { "RoundToHalf" } else { "RoundToBrain" };
+                nodes.push(node(names, "onnxd", operator, &unrounded, &output));
+            }
+            _ => nodes.push(here),
+        }
+    }
+    graph.node = nodes;
+    let weights: Vec<&str> = graph.initializer.iter().map(|weight| weight.name.as_str()).collect();
+    // Public inputs and outputs keep their types; those of weights and of inner graphs do not.
+    let of_weight = |info: &&mut ValueInfoProto| outer.is_some() || weights.contains(&&*info.name);
+    graph.input.iter_mut().filter(of_weight).for_each(make_single);
+    if outer.is_some() {
+        graph.output.iter_mut().for_each(make_single);
+    }
+    graph.value_info.iter_mut().for_each(make_single);
+    Ok(())
+}
+
+fn node(names: &mut Names, domain: &str, operator: &str, input: &str, output: &str) -> NodeProto {
+    NodeProto {
+        name: names.fresh(output),
+        domain: domain.into(),
+        op_type: operator.into(),
+        input: vec![input.into()],
+        output: vec![output.into()],
+        ..Default::default()
+    }
+}
+
+fn known_types(graph: &GraphProto) -> Types {
+    let infos = graph.input.iter().chain(&graph.output).chain(&graph.value_info);
+    let told = infos.filter_map(|info| Some((info.name.clone(), element_type(info)?)));
+    let stored = graph.initializer.iter().map(|weight: &TensorProto| (weight.name.clone(), weight.data_type));
+    let mut types: Types = told.chain(stored).collect();
+    for node in &graph.node {
+        let value = attribute(node, "value").and_then(|value| value.t.as_ref()).map(|value| value.data_type);
+        let made = value.or_else(|| attribute(node, "to").and_then(|to| i32::try_from(to.i).ok()));
+        if let (Some(kind), Some(output), "Constant" | "Cast") = (made, node.output.first(), &*node.op_type) {
+            types.insert(output.clone(), kind);
+        }
+    }
+    types
+}
+
+/// The narrow type that a node says its result is rounded to.
+fn rounds_to(node: &NodeProto, types: &Types) -> Result<Option<i32>, LoadError> {
+    let refused = |reason: &str| LoadError::Unsupported {
+        node: proto::node_name(node).to_owned(),
+        operator: node.op_type.clone(),
+        reason: reason.to_owned(),
+        hint: "Export the model in float32".to_owned(),
+    };
+    if proto::domain(&node.domain) != "ai.onnx" {
+        return Ok(None);
+    }
+    match &*node.op_type {
+        "Cast" => Ok(attribute(node, "to").and_then(|to| i32::try_from(to.i).ok()).filter(|&kind| is_narrow(kind))),
+        "CastLike" => match node.input.get(1).and_then(|like| types.get(like)) {
+            Some(&kind) => Ok(Some(kind).filter(|&kind| is_narrow(kind))),
+            None => Err(refused("in a model of half precision, it does not say to which type it casts")),
+        },
+        "BitCast" => Err(refused("it takes apart the bits of numbers, in a model of half precision")),
+        _ => Ok(None),
+    }
+}

@@ -1,0 +1,1 @@
+ArrayFeatureExtractor_one*LB0/in/xJ<+?b®¾¬†?Ìî°»ŒX?ı;¥¿€±>Ø¿ÔBÀeä›¾¨af¿uı'>ª@ÏëT¿Äº¿*B0/out/y0J¬†?Ø¿ª@Rrtol=1e-05 atol=1e-06

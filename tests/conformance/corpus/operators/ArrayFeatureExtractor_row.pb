@@ -1,0 +1,1 @@
+ArrayFeatureExtractor_row*"B0/in/xJ§R>şõ—¿M¿™çH¾df?*B0/out/y0Jşõ—¿™çH¾Rrtol=1e-05 atol=1e-06

@@ -1,0 +1,1 @@
+CategoryMapper_usual_words*2cow2ratB0/in/x* B0/out/y0JùÿÿÿÿÿÿÿÿÿÿÿÿÿÿÿRrtol=1e-05 atol=1e-06

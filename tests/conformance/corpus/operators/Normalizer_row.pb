@@ -1,0 +1,1 @@
+Normalizer_row*B0/in/xJ/ºÁ¿’§*¾çÁx¿™]Ò¿* B0/out/y0J“¨¿/Ã‹½ºË¾ñH,¿Rrtol=1e-05 atol=1e-06

@@ -1,0 +1,1 @@
+SVMRegressor_row*B0/in/xJS?hiA¿Z•İ>*B0/out/y0J@Ñ%@Rrtol=1e-05 atol=1e-06

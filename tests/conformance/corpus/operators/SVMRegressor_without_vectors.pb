@@ -1,0 +1,1 @@
+SVMRegressor_without_vectors*XB0/in/xJHS?hiA¿Z•İ>³¬x¿['›¿ğê¿å;î?şø£¾«Éy>Š[ş¼Í#>„K=u@ô?Œû„¿ëZÇ¿å‡¿¿×ª¿è8??**B0/out/y0J¬ïÜ¿z'@Œ'}?ãÊ#?ˆ @0ƒ­ÀRrtol=1e-05 atol=1e-06

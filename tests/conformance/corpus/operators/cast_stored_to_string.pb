@@ -1,0 +1,1 @@
+cast_stored_to_string*2122B0/out/y0Rrtol=1e-05 atol=1e-06

@@ -1,0 +1,1 @@
+dequantizelinear_block_0*B0/in/xJR└>3v╟*BB0/out/y0J00ыбЗ~⌠ца─фаул·аюЧЁA%dб┌*фб5ш а8┌цY╥╬юx╒?ц.цRrtol=0 atol=0

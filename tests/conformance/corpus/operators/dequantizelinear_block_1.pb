@@ -1,0 +1,2 @@
+dequantizelinear_block_1**B0/in/xJœ‚&@
+Ê-ı!¼§rî—ã¦oO¸9Ö*tB0/out/y0J`ŠêTÀ/ËÂ‘¥Á=á’Â—Â|l×Â÷P=Á+\Âv?P@dƒÂ´“ÁãUBLï½BR“?™ûCùAA>	C%2AyÇ]ÀaÃ@PÚ“?Ì¤\AÜkv¿–‡ARrtol=0 atol=0

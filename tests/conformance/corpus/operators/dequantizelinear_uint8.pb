@@ -1,0 +1,1 @@
+dequantizelinear_uint8*B0/in/xJÎáĞëÄT¥8wDç*NB0/out/y0J<õ( A¸ÓAGáæA33ÕA®GñA¸…¾Q¸ÈAáz(Aáz¨Az@ázÜ@®GqA33A33¡A¸íARrtol=0 atol=0

@@ -1,0 +1,1 @@
+!dynamicquantizematmul_uint8_uint8*pB0/in/aJ`…¤%¿b†7¿Ên@?0à&À>Ø¿)™!¿õœ¿gì„>w¾#?$?ÀD£<Âdn?,Ñ?fè¯?_¤@£µ>¥-¾¯ù…?Õë³=¾Å¼Žß&ÀPlT¿›‰£¿Œ;=*NB0/out/y0J<Ž+ŽA»[÷Àö¾>KÑÀV7NÀü›gÀŽzFAXTÀÄÔmA³S<@Ùß@ü3p?LXÀ½)@·šç?Rrtol=1e-05 atol=1e-06

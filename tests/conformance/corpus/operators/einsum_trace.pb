@@ -1,0 +1,1 @@
+einsum_trace*5B0/in/x0J$;f?fb0>oÂb¿t¿61¨¾xğX½IP:¿İ/?i´¿*B0/out/y0J;f?61¨¾i´¿Rrtol=0.0001 atol=1e-05

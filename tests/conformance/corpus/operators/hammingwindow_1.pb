@@ -1,0 +1,1 @@
+hammingwindow_1*4	B0/out/y0J$@²= iF>(¬í>²E?°óx?°óx?²E?(¬í> iF>Rrtol=0.0001 atol=1e-05

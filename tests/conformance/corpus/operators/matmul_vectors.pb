@@ -1,0 +1,1 @@
+matmul_vectors*"B0/in/aJ¢~ƒ?š›ÀK@"?Ö[„¿éku?*"B0/in/bJ@,j¾‡c¿p¿>'Mi¿(«i¿*B0/out/y0J÷@Rrtol=1e-05 atol=1e-06

@@ -1,0 +1,1 @@
+)matmulintegertofloat_per_column_int8_int8*(B0/in/aJö¯3’|¢M}âá Cj­G9ş‚FèÆ*NB0/out/y0J<úL@LPAéSYAB!ÿÀÄ2Áµü·@€ÿš¿Ğƒ?´<A\„@Dz¿.m“@\‡5@$ôàÁ¬¢¿@Rrtol=1e-05 atol=1e-06

@@ -1,0 +1,1 @@
++matmulintegertofloat_per_column_uint8_uint8*(B0/in/aJÛ60ñ2³¤CË=*ÌðùÆu…	–]ç*NB0/out/y0J<´oªÀËŠAôÅÀoU;B«gB	Â¡À{aÎA…d–Áúã)Bôª‚ÁÂf€¿§5¿A0Kï¿eBýARrtol=1e-05 atol=1e-06

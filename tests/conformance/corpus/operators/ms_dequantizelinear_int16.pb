@@ -1,0 +1,1 @@
+ms_dequantizelinear_int16*.B0/in/xJñ]„œÄiÓÃK†‚§§ğâ•ÿtß%ô='y… Õd*NB0/out/y0J<®_CE®óNÅ×÷[EGaúÄÌ,}Å8Åpù7ÅÂåqÄÌÌdÁ™q‡ÄQxÅÃf†bDõø{E®ŸFÅÌ´QERrtol=0 atol=0

@@ -1,0 +1,1 @@
+qgemm_float_alpha_int8_int8*(B0/in/aJö¯3’|¢M}âá Cj­G9ş‚FèÆ*NB0/out/y0J<â@”öA(\á@AÏVÀ:1Àa2ÿ@¬L¿D?ßO@Ì]ƒ?çjÀ“d@X¨Õ?¯”.Á,ÔÊ?Rrtol=1e-05 atol=1e-06

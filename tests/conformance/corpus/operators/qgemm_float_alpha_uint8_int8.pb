@@ -1,0 +1,1 @@
+qgemm_float_alpha_uint8_int8*(B0/in/aJ7³[3ı§üV.d1%^.™ü~e*NB0/out/y0J<&C@5^‚¿ÉTÕÀvOAyXŞÀü¹ÀO+Àxz)ÁPüA«­>Úù~¾äa¯@ÖÅÁÛh¤@¬‹/ÁRrtol=1e-05 atol=1e-06

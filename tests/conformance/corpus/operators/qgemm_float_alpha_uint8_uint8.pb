@@ -1,0 +1,1 @@
+qgemm_float_alpha_uint8_uint8*(B0/in/aJÛ60ñ2³¤CË=*ÌðùÆu…	–]ç*NB0/out/y0J<ÈåáÀŽäUA*©S¿•CŠAµ•‰AGáÔÀ‹ÛAY†Áú\zAlx¢À&¿¬z’Arh1¿žhAÎ÷ARrtol=1e-05 atol=1e-06

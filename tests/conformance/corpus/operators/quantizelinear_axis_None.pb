@@ -1,0 +1,1 @@
+quantizelinear_axis_None*(B0/in/xJ ·§¿È%5À92@tÂ9@§û¾Ah“?*B0/out/y0Jôð3üRrtol=1e-05 atol=1e-06

@@ -1,0 +1,1 @@
+quantizelinear_block_-1*0B0/in/xJ Ö9¡Àx"®À¿4€@èÜ¿ÀêùÕ?zJ@@!2Á‰Á>?*B0/out/y0J­­×Ê{‹’¨Rrtol=1e-05 atol=1e-06

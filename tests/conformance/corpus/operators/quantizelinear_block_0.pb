@@ -1,0 +1,1 @@
+quantizelinear_block_0*@B0/in/xJ0wH‡@éU3@™mçÀ6æ¿8Ô¿¬y„<V×¿,@W¿<×1?š.óÀ5‡ÀG¥@*B0/out/y0JB|l9zv¶€®~Rrtol=1e-05 atol=1e-06

@@ -1,0 +1,1 @@
+reducemax_int8*B0/in/xJûúıÿü*B0/out/y0JRrtol=1e-05 atol=1e-06

@@ -1,0 +1,1 @@
+reducemax_uint8*B0/in/xJ2`!E¡3À‹?>s*B0/out/y0J¡`À‹Rrtol=1e-05 atol=1e-06

@@ -1,0 +1,1 @@
+reducemin_uint8*B0/in/xJ.»f·?u¬ŒŒ*B0/out/y0JŒRrtol=1e-05 atol=1e-06

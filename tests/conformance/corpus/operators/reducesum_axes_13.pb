@@ -1,0 +1,1 @@
+reducesum_axes_13*(B0/in/xJ9[¿BÆ;Ä5¾ğµ¿¤ˆ¾£§d¿*B0/out/y0Je67¿5´$ÀRrtol=1e-05 atol=1e-06

@@ -1,0 +1,1 @@
+reducesumsquare_float32_18*rB0/in/xJ`¾h@ô€†@;Â	@9*<@œv}?ãv@ÆA@Ú%‚?Š9@ÑX€@³:â?qö?™?~w@0Ug?af=@@n@Ó>@Î´f?÷Ì‚@{¦p?	s<@Ø`ì?i:@*B0/out/y0Jâ¦rBÉ€bBÚ FBRrtol=2e-05 atol=1e-06

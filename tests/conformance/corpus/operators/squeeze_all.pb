@@ -1,0 +1,1 @@
+squeeze_all*B0/in/xJÄÚ½q¾>ÌÅ™>*B0/out/y0JÄÚ½q¾>ÌÅ™>Rrtol=1e-05 atol=1e-06

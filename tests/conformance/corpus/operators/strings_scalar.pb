@@ -1,0 +1,1 @@
+strings_scalar*2aB0/in/x*2aB0/out/y0Rrtol=1e-05 atol=1e-06

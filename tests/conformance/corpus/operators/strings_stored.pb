@@ -1,0 +1,1 @@
+strings_stored*2a2日本B0/out/y0Rrtol=1e-05 atol=1e-06

@@ -1,0 +1,1 @@
+strings_stored_concat*2a2bB0/out/y0Rrtol=1e-05 atol=1e-06

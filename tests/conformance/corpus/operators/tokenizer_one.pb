@@ -1,0 +1,1 @@
+tokenizer_one*2a bB0/in/x*22a2b2B0/out/y0Rrtol=1e-05 atol=1e-06

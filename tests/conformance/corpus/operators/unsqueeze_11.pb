@@ -1,0 +1,1 @@
+unsqueeze_11*B0/in/xJ\1¾x[u¾Ú@?* B0/out/y0J\1¾x[u¾Ú@?Rrtol=1e-05 atol=1e-06

@@ -1,0 +1,1 @@
+unsqueeze_13*B0/in/xJE>ã·¿|ÒR?* B0/out/y0JE>ã·¿|ÒR?Rrtol=1e-05 atol=1e-06

@@ -1,0 +1,1 @@
+target_strings_classes*:2red2s2red2m2red2l2green2s2green2mB0/in/X*@B0/out/variableJ(2?"çþ>2?¤x×>2?"çþ>2?"çþ>2?¤x×>*2red2sB1/in/X* B1/out/variableJ2?"çþ>Rrtol=1e-05 atol=1e-06

@@ -1,0 +1,154 @@
+"""Writes docs/MODELS.md from what the conformance tests found: `models_md.py REPORTS [--check]`.
+
+REPORTS is the folder that ONNXD_CONFORMANCE_REPORT named: corpus.tsv and node.tsv of the built-in engine and, when it
+was tried, onnxruntime-corpus.tsv of the second one. With --check nothing is written; a page that is out of date fails.
+"""
+
+import collections
+import dataclasses
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "MODELS.md"
+FAMILIES = {
+    "sklearn": "scikit-learn",
+    "trees": "scikit-learn, forests and boosting",
+    "xgboost": "XGBoost",
+    "lightgbm": "LightGBM",
+    "text": "scikit-learn, text",
+    "torch": "PyTorch, both exporters",
+    "quantised": "Quantised: dynamic, QDQ, QOperator",
+    "fp16": "Half precision",
+    "rewrites": "Functions, loops, branches, sparse weights",
+    "operators": "Single operators, with every attribute",
+}
+HOW = {"engine": "tract", "own": "onnxd", "rewritten": "rewritten", "refused": "refused"}
+
+
+@dataclasses.dataclass
+class Row:
+    name: str
+    tolerance: str
+    operators: list
+    outcome: str
+
+    @property
+    def family(self):
+        return self.name.split("/")[0]
+
+    @property
+    def right(self):
+        return self.outcome == "right"
+
+    @property
+    def reason(self):
+        return self.outcome.removeprefix("refused: ")
+
+
+def read(file):
+    rows = []
+    for line in file.read_text().splitlines() if file.exists() else []:
+        name, tolerance, operators, outcome = line.split("\t")
+        rows.append(Row(name, tolerance, operators.split(), outcome))
+    return rows
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return lines + ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
+
+
+def exporters(corpus, second):
+    other = {row.name: row.right for row in second}
+    groups = collections.defaultdict(list)
+    for row in corpus:
+        groups[row.family].append(row)
+    for family in [*FAMILIES, *sorted(set(groups) - set(FAMILIES))]:
+        rows = groups.get(family)
+        if not rows:
+            continue
+        tolerances = sorted({row.tolerance for row in rows}, key=lambda text: float(text.split()[0]))
+        span = tolerances[0] if len(tolerances) == 1 else f"{tolerances[0]} … {tolerances[-1]}"
+        ort = sum(other.get(row.name, False) for row in rows) if other else "not tried"
+        right = sum(row.right for row in rows)
+        yield [FAMILIES.get(family, family), len(rows), right, len(rows) - right, ort, span]
+
+
+def operators(corpus, node):
+    how, counts = {}, collections.defaultdict(lambda: [0, 0])
+    for row in corpus + node:
+        for used in row.operators:
+            operator, way = used.rsplit("=", 1)
+            seen = how.setdefault(operator, collections.Counter())
+            seen[way] += 1
+            counts[operator][0 if row.right else 1] += 1
+    for operator in sorted(how, key=lambda text: (text.rsplit(".", 1)[0], text)):
+        ways = how[operator]
+        runs = [HOW[way] for way in ("engine", "own", "rewritten") if ways[way]]
+        right, refused = counts[operator]
+        if right:
+            yield [f"`{operator}`", ", ".join(runs) or "tract", right, refused or ""]
+
+
+def page(reports):
+    corpus, node = read(reports / "corpus.tsv"), read(reports / "node.tsv")
+    second = read(reports / "onnxruntime-corpus.tsv")
+    right = sum(row.right for row in node)
+    lines = [
+        "# Which models run",
+        "",
+        "Written by `tests/conformance/models_md.py` from what the conformance tests find; change the tests, not this page.",
+        "",
+        "A model gives the answers that ONNX Runtime gives, or it is refused when it is loaded, with the node, the operator",
+        "and what to do about it. `onnxd inspect FILE` says it of your own file. What the built-in engine refuses, the second",
+        "one may run: see [OPERATIONS.md](OPERATIONS.md).",
+        "",
+        "## By exporter",
+        "",
+        "Models in `tests/conformance/corpus`, made by the scripts beside it, against the answers of ONNX Runtime. Labels,",
+        "integers and strings are equal; floats differ by at most the tolerance, relative + absolute.",
+        "",
+        *table(["Exported by", "Models", "Right", "Refused", "Right on ONNX Runtime", "Tolerance"], exporters(corpus, second)),
+        "",
+    ]
+    refused = [row for row in corpus if not row.right]
+    if refused:
+        lines += ["Refused:", "", *table(["Model", "Why"], ([f"`{row.name}`", row.reason] for row in refused)), ""]
+    lines += [
+        "## By operator",
+        "",
+        f"Counted over those models and ONNX's own node tests, of which {right} of {len(node)} run and none is answered wrongly;",
+        "the rest is refused. Many of those are data types and operators of training or of the newest operator sets. Where",
+        "cases of an operator are refused, it may be for another operator beside it.",
+        "",
+        "*tract*: by the engine library. *onnxd*: by an operator of our own. *rewritten*: the graph is changed beforehand so",
+        "that the operator is not needed.",
+        "",
+        *table(["Operator", "Run by", "Cases right", "Refused"], operators(corpus, node)),
+        "",
+        "## Never run",
+        "",
+    ]
+    never = collections.defaultdict(set)
+    known = {used.rsplit("=", 1)[0] for row in corpus + node if row.right for used in row.operators}
+    for row in node + corpus:
+        for used in row.operators:
+            operator, way = used.rsplit("=", 1)
+            if operator not in known and way == "refused":
+                never[operator].add(row.reason.split("): ", 1)[-1] if f"({operator.rsplit('.', 1)[1]})" in row.reason else "")
+    words = lambda reasons: min((reason for reason in reasons if reason), default="with an operator or type that is refused", key=len)
+    lines += table(["Operator", "Why"], ([f"`{operator}`", words(reasons)] for operator, reasons in sorted(never.items())))
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    text = page(pathlib.Path(sys.argv[1]))
+    if "--check" not in sys.argv:
+        PAGE.write_text(text)
+    elif PAGE.read_text() != text:
+        sys.exit(f"{PAGE.relative_to(ROOT)} is out of date: run {pathlib.Path(__file__).relative_to(ROOT)} on these reports")
+
+
+if __name__ == "__main__":
+    main()
