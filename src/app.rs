@@ -12,9 +12,8 @@ use tokio::net::TcpListener;
 use crate::api::{self, server};
 use crate::batching::Pool;
 use crate::config::Config;
+use crate::engine::choice::Choice;
 use crate::engine::guard;
-use crate::engine::tract::Tract;
-use crate::engine::trial::Trial;
 use crate::registry::{Catalog, CatalogError, LoadOutcome, Registry};
 use crate::serving::{Latch, Serving};
 use crate::telemetry::Metrics;
@@ -35,6 +34,8 @@ pub enum StartError {
     Catalog(#[from] CatalogError),
     #[error("metrics: {0}")]
     Metrics(String),
+    #[error("{0}")]
+    Engine(String),
     #[error("the compute threads could not be started: {0}")]
     Threads(std::io::Error),
     #[error("cannot listen on {address}: {source}")]
@@ -50,8 +51,8 @@ impl App {
         let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?);
         let catalog = Catalog::scan(&config.models)?;
         let pool = Pool::start(config.compute.clone(), Arc::clone(&metrics)).map_err(StartError::Threads)?;
-        let engine = Trial::new(Tract::new(config.engine.clone()), config.engine.to_words(), config.trial.clone());
-        let engine = Arc::new(engine);
+        let engine = Choice::new(config.engine.clone(), config.trial.clone(), pool.slots());
+        let engine = Arc::new(engine.map_err(StartError::Engine)?);
         let registry = Arc::new(Registry::new(catalog, engine, pool.clone(), Arc::clone(&metrics)));
         let serving = Arc::new(Serving::new(Arc::clone(&registry), metrics));
         Ok(Self { config, pool, registry, serving })

@@ -2,6 +2,7 @@
 //! command line that makes no sense. Results go to standard output, everything else to standard error.
 
 mod check;
+mod engine;
 mod inspect;
 mod predict;
 mod probe;

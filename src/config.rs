@@ -19,7 +19,7 @@ use crate::{api, batching, engine, registry, telemetry};
 pub struct Config {
     pub listen: SocketAddr,
     pub models: registry::Config,
-    pub engine: engine::tract::Config,
+    pub engine: engine::choice::Config,
     pub trial: engine::trial::Config,
     pub compute: batching::Config,
     pub api: api::Config,

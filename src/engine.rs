@@ -2,8 +2,14 @@
 //! tensors; no library type or error crosses. Both calls block and are CPU-bound: callers choose the thread. Neither
 //! panics: whatever a library does inside is caught and comes back as a value.
 
+pub mod answers;
+pub mod choice;
 pub mod fake;
 pub mod guard;
+#[cfg(feature = "onnxruntime")]
+pub mod onnxruntime;
+mod request;
+pub mod samples;
 pub mod tract;
 pub mod trial;
 
@@ -12,7 +18,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ClassLabels, Dim, GraphSummary, Signature};
+use crate::model::{ClassLabels, Dim, EngineChoice, EngineWish, Golden, GraphSummary, Signature};
 use crate::tensor::{Shape, Tensor};
 
 /// Loads models.
@@ -23,8 +29,37 @@ pub trait Engine: Send + Sync + 'static {
     /// Parses, checks and prepares a model. Anything the engine would ignore, approximate or get wrong is an error.
     fn load(&self, source: &ModelSource) -> Result<Box<dyn Session>, LoadError>;
 
+    /// Loads a model as its author wishes. Only an engine that is made of several has anything to choose from; any other
+    /// refuses a model that is to be run by something else.
+    fn choose(&self, source: &ModelSource, wishes: Wishes<'_>) -> Result<Loaded, LoadError> {
+        let name = self.name();
+        match wishes.engine {
+            Some(wish) if wish != EngineWish::Auto && wish.word() != name => Err(LoadError::Interface(format!(
+                "model.toml asks for engine = \"{wish}\", and there is {name} alone here"
+            ))),
+            _ => Ok(Loaded { session: self.load(source)?, engine: name, choice: None }),
+        }
+    }
+
     /// Describes a file as far as it can be read, whether or not it could be loaded.
     fn inspect(&self, source: &ModelSource) -> Result<Inspection, LoadError>;
+}
+
+/// What a model's author says that bears on which engine runs it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wishes<'a> {
+    pub engine: Option<EngineWish>,
+    /// Requests to hold engines against each other with.
+    pub golden: Option<&'a Golden>,
+}
+
+/// A model that an engine took on.
+pub struct Loaded {
+    pub session: Box<dyn Session>,
+    /// The name of the engine that runs it.
+    pub engine: &'static str,
+    /// Why that one, where there was a choice.
+    pub choice: Option<EngineChoice>,
 }
 
 /// A model that is ready to run, shared by all threads.
@@ -149,6 +184,8 @@ pub struct OperatorUse {
 pub enum Support {
     /// By the engine library.
     Engine,
+    /// Nobody knows before the model is loaded.
+    Untold,
     /// By an operator of our own inside that engine.
     Own,
     /// Not as such: the graph is rewritten so that it is not needed.

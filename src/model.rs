@@ -3,10 +3,12 @@
 
 mod card;
 mod description;
+mod engine;
 mod name;
 mod signature;
 
 pub use card::{ClassLabels, Golden, ModelCard, OutputRole};
 pub use description::{Description, GraphSummary};
+pub use engine::{EngineChoice, EngineProbe, EngineWish};
 pub use name::{Digest, ModelId, ModelName, NameError, Selector, Version};
 pub use signature::{Dim, Port, Signature};

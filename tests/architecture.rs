@@ -31,6 +31,11 @@ const HIDDEN_FROM_API: &[&str] = &["batching", "registry"];
 /// Words in code, and the only places that may say them: paths below `src`, a folder with its slash.
 const RESERVED: &[(&[&str], &[&str], &str)] = &[
     (&["tract_"], &["engine/tract.rs", "engine/tract/"], "the engine library does not cross its wall"),
+    (
+        &["ort::"],
+        &["engine/onnxruntime.rs", "engine/onnxruntime/"],
+        "the bindings of the second engine do not cross their wall",
+    ),
     (&["prometheus::"], &["telemetry.rs", "telemetry/"], "metrics are declared in one vocabulary"),
     (
         &["axum::", "http::", "hyper::", "hyper_util::", "http_body_util::", "tower::", "tower_http::"],

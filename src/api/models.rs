@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{App, problem, reply};
-use crate::model::{Description, GraphSummary, ModelCard, Port, Selector};
+use crate::model::{Description, EngineChoice, EngineProbe, GraphSummary, ModelCard, Port, Selector};
 use crate::serving::{Lifecycle, ModelStatus, VersionStatus};
 
 /// `GET /models`, also under `/v2/models`.
@@ -105,6 +105,8 @@ struct Described<'a> {
     digest: String,
     engine: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    engine_choice: Option<Choice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     title: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
@@ -119,11 +121,12 @@ struct Described<'a> {
 
 impl<'a> Described<'a> {
     fn of(description: &'a Description) -> Self {
-        let Description { id, signature, card, graph, engine, sample: _ } = description;
+        let Description { id, signature, card, graph, engine, engine_choice, sample: _ } = description;
         let ModelCard { title, description, features, classes, .. } = card;
         Self {
             digest: format!("sha256:{}", id.digest),
             engine,
+            engine_choice: engine_choice.as_ref().map(Choice::of),
             title: title.as_deref(),
             description: description.as_deref().or(Some(graph.description.as_str()).filter(|words| !words.is_empty())),
             inputs: signature.inputs.iter().map(PortView::of).collect(),
@@ -132,6 +135,34 @@ impl<'a> Described<'a> {
             labels: classes.as_ref().map_or(&[], |classes| classes.labels.as_slice()),
             graph: Graph::of(graph),
         }
+    }
+}
+
+/// Why this engine, where there was a choice.
+#[derive(Serialize)]
+struct Choice<'a> {
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    probes: Vec<Probe>,
+}
+
+/// What one engine took for a request of so many rows.
+#[derive(Serialize)]
+struct Probe {
+    engine: &'static str,
+    rows: usize,
+    microseconds: f64,
+}
+
+impl<'a> Choice<'a> {
+    fn of(choice: &'a EngineChoice) -> Self {
+        let probe = |&EngineProbe { engine, rows, seconds }: &EngineProbe| Probe {
+            engine,
+            rows,
+            // Tenths are more than the measurement is good for.
+            microseconds: (seconds * 1e7).round() / 10.0,
+        };
+        Self { reason: &choice.reason, probes: choice.probes.iter().map(probe).collect() }
     }
 }
 

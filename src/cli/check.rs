@@ -8,6 +8,7 @@ use clap::Args;
 use crate::app::App;
 use crate::config::{self, Settings};
 
+use super::engine::EngineFlags;
 use super::{Failure, say};
 
 #[derive(Args)]
@@ -15,11 +16,14 @@ pub(super) struct Check {
     /// Where the models are; as for serve
     #[arg(long, value_name = "PATH")]
     models: Option<Vec<PathBuf>>,
+
+    #[command(flatten)]
+    engine: EngineFlags,
 }
 
 impl Check {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let settings = config::load(None, Settings { models: self.models, ..Settings::default() })?;
+        let settings = config::load(None, Settings { models: self.models, ..self.engine.into_settings() })?;
         let outcomes = App::build(super::config(settings)?)?.load_models();
         let mut failed = 0;
         for outcome in &outcomes {
@@ -28,7 +32,11 @@ impl Check {
                 Ok(model) => {
                     let how =
                         if model.card.golden.is_some() { "golden rows reproduced" } else { "a first run succeeded" };
-                    say(format_args!("ok      {name}/{version}  {how}  {ms} ms  sha256:{}", model.id.digest))?;
+                    let (engine, digest) = (model.engine, model.id.digest);
+                    say(format_args!("ok      {name}/{version}  {how}  {ms} ms  sha256:{digest}"))?;
+                    if let Some(choice) = &model.engine_choice {
+                        say(format_args!("        by {engine}: {}", choice.reason))?;
+                    }
                 }
                 Err(reason) => {
                     failed += 1;

@@ -8,18 +8,20 @@ use clap::Args;
 use sha2::{Digest as _, Sha256};
 
 use crate::app::quiet_caught_panics;
-use crate::config::{self, Settings};
-use crate::engine::tract::Tract;
-use crate::engine::trial::Trial;
-use crate::engine::{Engine, Inspection, LoadError, ModelSource, Support};
+use crate::engine::choice::Choice;
+use crate::engine::{Engine, Inspection, LoadError, ModelSource, Support, Wishes};
 use crate::model::{Digest, Dim, Port};
 
+use super::engine::EngineFlags;
 use super::{Failure, say};
 
 #[derive(Args)]
 pub(super) struct Inspect {
     /// The ONNX file
     file: PathBuf,
+
+    #[command(flatten)]
+    engine: EngineFlags,
 }
 
 impl Inspect {
@@ -28,21 +30,24 @@ impl Inspect {
         let digest = Digest(Sha256::digest(&source.bytes).into());
         let size = source.bytes.len();
         quiet_caught_panics();
-        let config = super::config(config::load(None, Settings::default())?)?;
-        let engine = Trial::new(Tract::new(config.engine.clone()), config.engine.to_words(), config.trial);
-        let loaded = engine.load(&source);
+        let config = super::config(self.engine.in_force()?)?;
+        let engine = Choice::new(config.engine, config.trial, 1)?;
+        let loaded = engine.choose(&source, Wishes::default());
         if let Err(error @ LoadError::Trial(_)) = loaded {
             // What took down one process is not looked into by another.
             return Err(error.into());
         }
         let mut inspection = engine.inspect(&source)?;
-        if let Ok(session) = &loaded {
+        if let Ok(loaded) = &loaded {
             // Completed by what the engine infers, which is what clients will see.
-            inspection.signature = Ok(session.signature().clone());
+            inspection.signature = Ok(loaded.session.signature().clone());
         }
         say(report(&inspection, digest, size)?.trim_end())?;
         match loaded {
-            Ok(_) => say("\nloads     yes"),
+            Ok(loaded) => {
+                let why = loaded.choice.map(|choice| format!(", by {}: {}", loaded.engine, choice.reason));
+                say(format_args!("\nloads     yes{}", why.unwrap_or_default()))
+            }
             Err(error) => {
                 say("\nloads     no")?;
                 Err(error.into())
@@ -76,11 +81,13 @@ fn report(inspection: &Inspection, digest: Digest, size: usize) -> Result<String
     for used in &inspection.operators {
         let support = match &used.support {
             Support::Engine => "by tract".into(),
+            Support::Untold => String::new(),
             Support::Own => "by onnxd".into(),
             Support::Rewritten => "by rewriting the graph without it".into(),
             Support::Refused(reason) => format!("refused: {reason}"),
         };
-        writeln!(text, "{:>6} x  {}.{}  {support}", used.count, used.domain, used.operator)?;
+        let line = format!("{:>6} x  {}.{}  {support}", used.count, used.domain, used.operator);
+        writeln!(text, "{}", line.trim_end())?;
     }
     Ok(text)
 }

@@ -15,6 +15,7 @@ use crate::config::Settings;
 use crate::model::{ModelName, Selector, Version};
 use crate::serving::{Error, Problem, Request};
 
+use super::engine::EngineFlags;
 use super::{Failure, say};
 
 /// Long enough for any single prediction a person waits for.
@@ -41,12 +42,15 @@ pub(super) struct Predict {
     /// Name of an output to print; may be given several times [default: all]
     #[arg(long = "output", value_name = "NAME")]
     outputs: Option<Vec<String>>,
+
+    #[command(flatten)]
+    engine: EngineFlags,
 }
 
 impl Predict {
     pub(super) fn run(self) -> Result<(), Failure> {
         let body = Bytes::from(self.read_input()?);
-        let settings = Settings { models: Some(vec![self.model.clone()]), ..Settings::default() };
+        let settings = Settings { models: Some(vec![self.model.clone()]), ..self.engine.clone().in_force()? };
         let app = App::build(super::config(settings)?)?;
         for outcome in app.load_models() {
             outcome.result.map_err(|reason| format!("{}/{}: {reason}", outcome.name, outcome.version))?;

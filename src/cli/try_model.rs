@@ -10,14 +10,14 @@ use clap::Args;
 
 use crate::app::quiet_caught_panics;
 use crate::engine::ModelSource;
-use crate::engine::tract::{Config, Tract};
+use crate::engine::choice::Single;
 use crate::engine::trial;
 
 use super::{Failure, say};
 
 #[derive(Args)]
 pub(super) struct TryModel {
-    /// Settings of the engine, as JSON
+    /// The engine and its settings, as JSON
     #[arg(long)]
     engine: String,
 
@@ -38,10 +38,10 @@ impl TryModel {
     pub(super) fn run(self) -> Result<(), Failure> {
         trial::confine(self.memory, Duration::from_secs(self.seconds));
         quiet_caught_panics();
-        let engine = Tract::new(Config::from_words(&self.engine)?);
+        let engine = Single::from_words(&self.engine)?.open()?;
         let mut bytes = Vec::new();
         std::io::stdin().read_to_end(&mut bytes)?;
         let source = ModelSource { bytes: Bytes::from(bytes), directory: self.directory };
-        say(serde_json::to_string(&trial::perform(&engine, &source))?)
+        say(serde_json::to_string(&trial::perform(&*engine, &source))?)
     }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::model::ModelName;
+use crate::model::{EngineWish, ModelName};
 use crate::telemetry::{LogFormat, LogLevel};
 use crate::{api, batching, engine, registry, telemetry};
 
@@ -66,7 +66,17 @@ pub struct Settings {
     #[arg(long, value_name = "SIZE")]
     pub queue_bytes: Option<Text<ByteSize>>,
 
-    /// Optimised plans kept per model, one per batch size in use; more trade memory for speed [default: 8]
+    /// tract, onnxruntime, auto (tract where it loads the model, else ONNX Runtime) or auto=fastest (both are compared when
+    /// a model is loaded, the faster one serves); a model may choose in its model.toml. All but tract need a build with
+    /// ONNX Runtime, such as the image onnxd-ort [default: tract]
+    #[arg(long, value_name = "ENGINE")]
+    pub engine: Option<Text<EngineWish>>,
+
+    /// ONNX Runtime's library, version 1.24 or newer [default: libonnxruntime.so where the system looks for libraries]
+    #[arg(long, value_name = "FILE")]
+    pub onnxruntime_lib: Option<PathBuf>,
+
+    /// Optimised plans that tract keeps per model, one per batch size in use; more trade memory for speed [default: 8]
     #[arg(long, value_name = "COUNT")]
     pub max_plans: Option<Text<usize>>,
 
@@ -128,6 +138,8 @@ impl Settings {
             threads: Some(Text(compute.threads)),
             queue_rows: Some(Text(compute.queue_rows)),
             queue_bytes: Some(Text(ByteSize(compute.queue_bytes))),
+            engine: Some(Text(EngineWish::default())),
+            onnxruntime_lib: None,
             max_plans: Some(Text(engine::tract::Config::default().max_plans)),
             max_nodes: Some(Text(limits.max_nodes)),
             max_tensor: Some(Text(ByteSize(limits.max_tensor))),
@@ -155,6 +167,8 @@ impl Settings {
             threads: upper.threads.or(self.threads),
             queue_rows: upper.queue_rows.or(self.queue_rows),
             queue_bytes: upper.queue_bytes.or(self.queue_bytes),
+            engine: upper.engine.or(self.engine),
+            onnxruntime_lib: upper.onnxruntime_lib.or(self.onnxruntime_lib),
             max_plans: upper.max_plans.or(self.max_plans),
             max_nodes: upper.max_nodes.or(self.max_nodes),
             max_tensor: upper.max_tensor.or(self.max_tensor),
@@ -185,6 +199,8 @@ impl Settings {
             threads: Some(Text(threads)),
             queue_rows: Some(Text(queue_rows)),
             queue_bytes: Some(Text(ByteSize(queue_bytes))),
+            engine: Some(Text(wish)),
+            onnxruntime_lib,
             max_plans: Some(Text(max_plans)),
             max_nodes: Some(Text(max_nodes)),
             max_tensor: Some(Text(ByteSize(max_tensor))),
@@ -203,7 +219,11 @@ impl Settings {
         let config = Config {
             listen,
             models: registry::Config { sources, default_model, model_name },
-            engine: engine::tract::Config { max_plans, limits: engine::tract::Limits { max_nodes, max_tensor } },
+            engine: engine::choice::Config {
+                wish,
+                onnxruntime_lib,
+                tract: engine::tract::Config { max_plans, limits: engine::tract::Limits { max_nodes, max_tensor } },
+            },
             trial: engine::trial::Config { enabled, program: None, timeout, memory },
             compute: batching::Config { threads, queue_rows, queue_bytes },
             api: api::Config { max_body, request_timeout, max_in_flight, cors_origins },
@@ -231,9 +251,9 @@ fn mistakes(config: &Config) -> Vec<String> {
     need(config.compute.queue_bytes > 0, "queue_bytes: must be more than 0");
     need(!config.trial.timeout.is_zero(), "load_timeout: must be more than 0");
     need(config.trial.memory > 0, "load_memory: must be more than 0");
-    need(config.engine.limits.max_nodes > 0, "max_nodes: must be at least 1");
-    need(config.engine.limits.max_tensor > 0, "max_tensor: must be more than 0");
-    need(config.engine.max_plans > 0, "max_plans: must be at least 1");
+    need(config.engine.tract.limits.max_nodes > 0, "max_nodes: must be at least 1");
+    need(config.engine.tract.limits.max_tensor > 0, "max_tensor: must be more than 0");
+    need(config.engine.tract.max_plans > 0, "max_plans: must be at least 1");
     let origin =
         |origin: &String| origin == "*" || (origin.contains("://") && origin.is_ascii() && !origin.contains(' '));
     need(config.api.cors_origins.iter().all(origin), "cors_origin: write '*' or origins such as https://example.org");

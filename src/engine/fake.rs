@@ -13,6 +13,7 @@ pub type Script = Arc<dyn Fn(&[Tensor]) -> Result<Vec<Tensor>, RunError> + Send 
 /// An engine that loads the same scripted model whatever the bytes are, or fails to.
 #[derive(Clone)]
 pub struct Fake {
+    name: &'static str,
     model: Result<FakeSession, LoadError>,
 }
 
@@ -29,7 +30,7 @@ impl Fake {
         signature: Signature,
         script: impl Fn(&[Tensor]) -> Result<Vec<Tensor>, RunError> + Send + Sync + 'static,
     ) -> Self {
-        Self { model: Ok(FakeSession::new(signature, script)) }
+        Self { name: "fake", model: Ok(FakeSession::new(signature, script)) }
     }
 
     /// One FP32 input `x` and one FP32 output `y`, both `[N, columns]`: answers what it is given.
@@ -39,7 +40,12 @@ impl Fake {
 
     /// An engine whose every load fails.
     pub fn failing(error: LoadError) -> Self {
-        Self { model: Err(error) }
+        Self { name: "fake", model: Err(error) }
+    }
+
+    /// The same under another name, for tests that need two.
+    pub fn called(self, name: &'static str) -> Self {
+        Self { name, ..self }
     }
 }
 
@@ -65,7 +71,7 @@ impl FakeSession {
 
 impl Engine for Fake {
     fn name(&self) -> &'static str {
-        "fake"
+        self.name
     }
 
     fn load(&self, _source: &ModelSource) -> Result<Box<dyn Session>, LoadError> {

@@ -14,6 +14,7 @@ mod limits;
 mod load;
 mod nan;
 mod ops;
+pub mod outline;
 mod plans;
 mod proto;
 mod rewrite;
@@ -41,17 +42,6 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self { max_plans: 8, limits: Limits::default() }
-    }
-}
-
-impl Config {
-    /// As text that [`Config::from_words`] reads again, for the command line of a process that makes the same engine.
-    pub fn to_words(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
-    }
-
-    pub fn from_words(words: &str) -> Result<Self, String> {
-        serde_json::from_str(words).map_err(|error| error.to_string())
     }
 }
 

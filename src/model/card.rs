@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::tensor::Tensor;
 
+use super::EngineWish;
+
 /// The author's words about one model version.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelCard {
@@ -17,6 +19,8 @@ pub struct ModelCard {
     pub example: Option<String>,
     /// Rows with known answers: the version is ready only when it reproduces them.
     pub golden: Option<Golden>,
+    /// The engine that is to run it, whatever the server's settings say.
+    pub engine: Option<EngineWish>,
 }
 
 /// Words for class indices, and which outputs they apply to.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::tensor::Tensor;
 
-use super::{ModelCard, ModelId, Signature};
+use super::{EngineChoice, ModelCard, ModelId, Signature};
 
 /// One loaded version, described.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +19,8 @@ pub struct Description {
     pub sample: Vec<Tensor>,
     /// Name of the engine that runs it, such as `tract`.
     pub engine: &'static str,
+    /// Why that one, where there was a choice.
+    pub engine_choice: Option<EngineChoice>,
 }
 
 /// What the ONNX file says about itself.

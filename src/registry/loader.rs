@@ -10,7 +10,7 @@ use arc_swap::{ArcSwap, Guard};
 use sha2::{Digest as _, Sha256};
 
 use crate::batching::Pool;
-use crate::engine::{Engine, ModelSource};
+use crate::engine::{Engine, Loaded, ModelSource, Wishes};
 use crate::model::{Description, Digest, ModelId, ModelName, Version};
 use crate::telemetry::Metrics;
 
@@ -83,8 +83,9 @@ impl Registry {
         let result = match result {
             Ok(servable) => {
                 let description = Arc::clone(&servable.description);
+                let why = description.engine_choice.as_ref().map(|choice| choice.reason.as_str());
                 tracing::info!(model = %name, version = version.0, digest = %description.id.digest, engine = description.engine,
-                    duration_ms = took.as_millis() as u64, "model ready");
+                    engine_reason = why, duration_ms = took.as_millis() as u64, "model ready");
                 self.publish(entry, Lifecycle::Ready, Some(Arc::new(servable)));
                 Ok(description)
             }
@@ -110,7 +111,9 @@ impl Registry {
         let read = begun.elapsed();
         phase("read", read);
 
-        let session = self.engine.load(&source).map_err(|error| error.to_string())?;
+        let wishes = Wishes { engine: card.engine, golden: card.golden.as_ref() };
+        let loaded = self.engine.choose(&source, wishes).map_err(|error| error.to_string())?;
+        let Loaded { session, engine, choice: engine_choice } = loaded;
         let mut card = card;
         if card.classes.is_none() {
             card.classes = session.classes().cloned();
@@ -126,7 +129,8 @@ impl Registry {
         let id = ModelId { name: entry.name.clone(), version: entry.version, digest };
         let (signature, graph) = (session.signature().clone(), session.graph().clone());
         let metrics = self.metrics.model(&id);
-        let description = Description { id, signature, card, graph, sample, engine: self.engine.name() };
+        self.metrics.model_engine_is(&id, engine, engine_choice.as_ref().map_or(&[], |choice| &choice.probes));
+        let description = Description { id, signature, card, graph, sample, engine, engine_choice };
         Ok(Servable::new(description, session, self.pool.clone(), metrics))
     }
 

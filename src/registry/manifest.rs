@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::model::{ClassLabels, Golden, ModelCard, OutputRole};
+use crate::model::{ClassLabels, EngineWish, Golden, ModelCard, OutputRole};
 use crate::tensor::{Shape, Tensor};
 
 /// Allowed difference when a manifest does not say.
@@ -30,6 +30,7 @@ struct Manifest {
     example: Option<String>,
     classes: Option<Classes>,
     golden: Option<GoldenRows>,
+    engine: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -85,6 +86,9 @@ fn merge(card: &mut ModelCard, text: &str) -> Result<(), String> {
     }
     if let Some(golden) = manifest.golden {
         card.golden = Some(golden_rows(&golden)?);
+    }
+    if let Some(word) = manifest.engine {
+        card.engine = Some(word.parse::<EngineWish>().map_err(|reason| format!("engine: {reason}"))?);
     }
     Ok(())
 }
@@ -181,6 +185,8 @@ mod tests {
         let merged = card(&["title = 'a'\nfeatures = ['x']", "title = 'b'"]).unwrap();
         assert_eq!(merged.title.as_deref(), Some("b"));
         assert_eq!(merged.features, ["x"]);
+        let merged = card(&["engine = 'auto'", "engine = 'onnxruntime'", "title = 'b'"]).unwrap();
+        assert_eq!(merged.engine, Some(EngineWish::OnnxRuntime));
     }
 
     #[test]
@@ -198,6 +204,7 @@ mod tests {
     fn mistakes_are_named() {
         for (text, word) in [
             ("titel = 'x'", "titel"),
+            ("engine = 'ort'", "engine"),
             ("example = '{'", "example"),
             ("[classes]\nlabels = []", "classes.labels"),
             ("[classes]\nlabels = ['a']\noutputs = { y = 'probability' }", "probability"),

@@ -3,8 +3,10 @@
 //! warms it up.
 
 use crate::engine::Session;
+use crate::engine::answers::compare;
+use crate::engine::samples;
 use crate::model::{ClassLabels, Dim, Golden, ModelCard, OutputRole, Port, Signature};
-use crate::tensor::{DataType, Tensor};
+use crate::tensor::Tensor;
 
 /// Values tried: zeros are a legal index and a legal pixel; ones help a model that divides by its input.
 const PROBE_VALUES: [f64; 2] = [0.0, 1.0];
@@ -114,12 +116,7 @@ pub(super) fn verify(session: &dyn Session, card: &ModelCard) -> Result<Vec<Tens
 
 fn reproduce(session: &dyn Session, golden: &Golden) -> Result<Vec<Tensor>, String> {
     let signature = session.signature();
-    let given = |port: &Port| {
-        let tensor = golden.inputs.iter().find(|(name, _)| *name == port.name).map(|(_, tensor)| tensor);
-        let tensor = tensor.ok_or_else(|| format!("golden.inputs: input {:?} is missing", port.name))?;
-        tensor.cast(port.datatype).map_err(|error| format!("golden.inputs.{}: {error}", port.name))
-    };
-    let inputs = signature.inputs.iter().map(given).collect::<Result<Vec<_>, String>>()?;
+    let inputs = samples::golden(golden, signature)?;
     let outputs = session.run(&inputs).map_err(|error| format!("the golden rows cannot be computed: {error}"))?;
     for (name, expected) in &golden.outputs {
         let got = signature.outputs.iter().position(|port| port.name == *name).and_then(|index| outputs.get(index));
@@ -129,49 +126,6 @@ fn reproduce(session: &dyn Session, golden: &Golden) -> Result<Vec<Tensor>, Stri
     }
     let first_row = |tensor: &Tensor| tensor.slice_rows(0, 1).unwrap_or_else(|_| tensor.clone());
     Ok(if signature.is_batched() { inputs.iter().map(first_row).collect() } else { inputs })
-}
-
-/// `Ok` when shapes are equal and values too: floats within the tolerance relative to `max(1, |expected|)`, NaN only
-/// where NaN is expected, everything else exactly.
-fn compare(got: &Tensor, expected: &Tensor, tolerance: f64) -> Result<(), String> {
-    if got.shape() != expected.shape() {
-        return Err(format!("expected shape {:?}, got {:?}", expected.shape(), got.shape()));
-    }
-    if got.datatype().is_float() {
-        let wide = |tensor: &Tensor| tensor.cast(DataType::Fp64).map_err(|error| error.to_string());
-        let (got, expected) = (wide(got)?, wide(expected)?);
-        let (got, expected) = (got.values::<f64>().unwrap_or_default(), expected.values::<f64>().unwrap_or_default());
-        let close = |got: f64, want: f64| {
-            got == want || (got.is_nan() && want.is_nan()) || (got - want).abs() <= tolerance * want.abs().max(1.0)
-        };
-        return match got.iter().zip(expected.iter()).position(|(&got, &want)| !close(got, want)) {
-            Some(index) => {
-                Err(format!("value {index}: expected {} within {tolerance:e}, got {}", expected[index], got[index]))
-            }
-            None => Ok(()),
-        };
-    }
-    let expected = expected.cast(got.datatype()).map_err(|error| error.to_string())?;
-    let (got, expected) = (printed(got), printed(&expected));
-    match got.iter().zip(&expected).position(|(got, expected)| got != expected) {
-        Some(index) => Err(format!("value {index}: expected {}, got {}", expected[index], got[index])),
-        None => Ok(()),
-    }
-}
-
-/// Each element of a tensor without floats, as text.
-fn printed(tensor: &Tensor) -> Vec<String> {
-    if let Some(strings) = tensor.strings() {
-        return strings.iter().map(|string| format!("{string:?}")).collect();
-    }
-    if let Some(truths) = tensor.values::<bool>() {
-        return truths.iter().map(bool::to_string).collect();
-    }
-    let unsigned = tensor.values::<u64>().map(|values| values.iter().map(u64::to_string).collect());
-    unsigned.unwrap_or_else(|| {
-        let wide = tensor.cast(DataType::Int64).ok();
-        wide.and_then(|wide| Some(wide.values::<i64>()?.iter().map(i64::to_string).collect())).unwrap_or_default()
-    })
 }
 
 fn warm_up(session: &dyn Session) -> Result<Vec<Tensor>, String> {
@@ -189,20 +143,7 @@ fn warm_up(session: &dyn Session) -> Result<Vec<Tensor>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tensor::Shape;
-
-    fn floats(values: &[f32]) -> Tensor {
-        Tensor::from_vec(Shape::from_slice(&[values.len()]), values.to_vec()).unwrap()
-    }
-
-    #[test]
-    fn floats_compare_relative_to_their_size() {
-        assert!(compare(&floats(&[1000.001]), &floats(&[1000.0]), 1e-5).is_ok());
-        assert!(compare(&floats(&[1000.1]), &floats(&[1000.0]), 1e-5).unwrap_err().contains("value 0"));
-        assert!(compare(&floats(&[f32::NAN]), &floats(&[f32::NAN]), 1e-5).is_ok());
-        assert!(compare(&floats(&[1.0]), &floats(&[f32::NAN]), 1e-5).is_err());
-        assert!(compare(&floats(&[1.0]), &floats(&[1.0, 2.0]), 1e-5).unwrap_err().contains("shape"));
-    }
+    use crate::tensor::DataType;
 
     #[test]
     fn roles_are_inferred_or_checked() {

@@ -11,7 +11,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
-use crate::model::ModelId;
+use crate::model::{EngineProbe, ModelId};
 
 use super::process;
 
@@ -77,6 +77,8 @@ pub struct Metrics {
     saturation_samples: Mutex<VecDeque<(Instant, f64)>>,
     load_seconds: GaugeVec,
     model_memory: GaugeVec,
+    model_engine: GaugeVec,
+    engine_probes: GaugeVec,
     models: GaugeVec,
     ready: IntGauge,
     draining: IntGauge,
@@ -167,6 +169,16 @@ impl Metrics {
                 "Estimate of the memory a version holds: weights and the plans that pack their own copy.",
                 &model,
             )?,
+            model_engine: make.gauges(
+                "onnxd_model_engine_info",
+                "Always 1; the label tells which engine runs a version.",
+                &["model", "version", "engine"],
+            )?,
+            engine_probes: make.gauges(
+                "onnxd_model_engine_probe_seconds",
+                "Time an engine took for a request of so many rows when the faster one was looked for.",
+                &["model", "version", "engine", "rows"],
+            )?,
             models: make.gauges("onnxd_model_versions", "Model versions by state.", &["state"])?,
             ready: make.int_gauge("onnxd_ready", "1 when the server wants traffic.")?,
             draining: make.int_gauge("onnxd_draining", "1 once the server was asked to stop.")?,
@@ -237,6 +249,16 @@ impl Metrics {
 
     pub fn model_phase_took(&self, model: &str, version: &str, phase: &str, took: Duration) {
         self.load_seconds.with_label_values(&[model, version, phase]).set(took.as_secs_f64());
+    }
+
+    /// Which engine runs a version, and what was measured to find the faster one.
+    pub fn model_engine_is(&self, id: &ModelId, engine: &str, probes: &[EngineProbe]) {
+        let version = id.version.to_string();
+        self.model_engine.with_label_values(&[id.name.as_str(), &version, engine]).set(1.0);
+        for probe in probes {
+            let labels = [id.name.as_str(), &version, probe.engine, &probe.rows.to_string()];
+            self.engine_probes.with_label_values(&labels).set(probe.seconds);
+        }
     }
 
     pub fn model_memory_is(&self, id: &ModelId, bytes: u64) {

@@ -84,6 +84,7 @@ impl Case {
     pub fn operators(&self, engine: &dyn Engine) -> Vec<String> {
         let how = |used: &OperatorUse| match &used.support {
             Support::Engine => "engine",
+            Support::Untold => "untold",
             Support::Own => "own",
             Support::Rewritten => "rewritten",
             Support::Refused(_) => "refused",

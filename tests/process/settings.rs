@@ -86,6 +86,34 @@ fn what_kubernetes_sets_for_a_service_of_that_name_is_no_slip() {
 }
 
 #[test]
+fn the_engine_is_chosen_by_a_word() {
+    assert_sets(&printed(&[], &[], None), &[r#"engine = "tract""#]);
+    let config = printed(&["--engine", "auto=fastest"], &[("ONNXD_ONNXRUNTIME_LIB", "/x.so")], None);
+    assert_sets(&config, &[r#"engine = "auto=fastest""#, r#"onnxruntime_lib = "/x.so""#]);
+    Outcome::of(&mut onnxd(&["serve", "--engine", "fastest"])).failed(2, &["--engine", "auto=fastest"]);
+}
+
+#[test]
+#[cfg(not(feature = "onnxruntime"))]
+fn a_build_without_the_second_engine_says_where_to_get_it() {
+    let words = ["onnxd-ort", "--features onnxruntime"];
+    for engine in ["onnxruntime", "auto", "auto=fastest"] {
+        let models = ["--models", "models/iris", "--engine", engine];
+        Outcome::of(&mut onnxd(&[&["check"], &models[..]].concat())).failed(1, &words);
+        Outcome::of(&mut onnxd(&[&["serve"], &models[..]].concat())).failed(1, &words);
+        let file = "models/iris/1/model.onnx";
+        Outcome::of(&mut onnxd(&["inspect", file, "--engine", engine])).failed(1, &words);
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = folder.path().join("wish");
+    std::fs::create_dir(&model).expect("a folder");
+    std::fs::copy("models/iris/1/model.onnx", model.join("model.onnx")).expect("a model");
+    std::fs::write(model.join("model.toml"), "engine = 'onnxruntime'").expect("a manifest");
+    let path = model.to_str().expect("a path");
+    Outcome::of(&mut onnxd(&["check", "--models", path])).failed(1, &words);
+}
+
+#[test]
 fn a_limit_that_was_set_is_kept() {
     let server = Server::start_ready(&["--models", "models/iris", "--max-body", "10B"]);
     let mut connection = crate::program::Connection::open(server.address).expect("a connection");

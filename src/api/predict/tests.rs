@@ -25,6 +25,7 @@ fn model(inputs: Vec<Port>, outputs: Vec<Port>, card: ModelCard) -> Arc<Descript
         graph: GraphSummary::default(),
         sample: Vec::new(),
         engine: "fake",
+        engine_choice: None,
     })
 }
 

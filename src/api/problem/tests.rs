@@ -30,6 +30,7 @@ fn model(example: Option<&str>) -> Arc<Description> {
             Tensor::from_strings(&[1usize][..], vec!["text".to_owned()]).expect("a word"),
         ],
         engine: "fake",
+        engine_choice: None,
     })
 }
 

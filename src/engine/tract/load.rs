@@ -22,12 +22,12 @@ pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadE
     let notes = rewrite::rewrite(&mut model, &source.bytes)?;
     let onnx = framework();
     checks::check(&model, graph(&model)?, &|operator| onnx.op_register.0.contains_key(operator))?;
-    dims::clean(model.graph.as_mut().ok_or_else(no_graph)?);
+    dims::clean(model.graph.as_mut().ok_or_else(proto::no_graph)?);
     let declared = Declared::of(graph(&model)?)?;
     let categories = Categories::of(graph(&model)?, &declared.inputs);
     let blame = Blame::of(graph(&model)?);
     let nan_stoppers = nan::stoppers(graph(&model)?);
-    ops::qualify(model.graph.as_mut().ok_or_else(no_graph)?);
+    ops::qualify(model.graph.as_mut().ok_or_else(proto::no_graph)?);
     let parsed = parse(&onnx, &model, source, &blame)?;
     axes(graph(&model)?, &parsed, &declared, config)?;
     let ParseResult { model: mut parsed, .. } = parsed;
@@ -56,17 +56,13 @@ pub fn inspect(source: &ModelSource) -> Result<Inspection, LoadError> {
             used.support = same.map_or(Support::Rewritten, |same| same.support.clone());
         }
     }
-    dims::clean(model.graph.as_mut().ok_or_else(no_graph)?);
+    dims::clean(model.graph.as_mut().ok_or_else(proto::no_graph)?);
     let signature = Declared::of(graph(&model)?).map(Declared::signature);
     Ok(Inspection { graph: summary, signature, operators })
 }
 
 fn graph(model: &ModelProto) -> Result<&GraphProto, LoadError> {
-    model.graph.as_ref().ok_or_else(no_graph)
-}
-
-fn no_graph() -> LoadError {
-    LoadError::Malformed("it holds no graph".into())
+    model.graph.as_ref().ok_or_else(proto::no_graph)
 }
 
 /// tract's importer. Recorded shapes of inner values are ignored: they carry the exporter's names for the axes, which
@@ -81,9 +77,7 @@ fn framework() -> Onnx {
 fn parse(onnx: &Onnx, model: &ModelProto, source: &ModelSource, blame: &Blame) -> Result<ParseResult, LoadError> {
     let folder = match &source.directory {
         None if proto::has_external_data(model) => {
-            return Err(LoadError::Interface(
-                "its weights are in another file, and it came without a folder to look in; save it as one file".into(),
-            ));
+            return Err(proto::no_folder());
         }
         None => None,
         Some(folder) => Some(folder.to_str().ok_or_else(|| {

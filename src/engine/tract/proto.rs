@@ -23,8 +23,18 @@ pub fn decode(bytes: &[u8]) -> Result<ModelProto, LoadError> {
     match &model.graph {
         Some(graph) if !graph.output.is_empty() => Ok(model),
         Some(_) => Err(LoadError::Malformed("its graph has no outputs".into())),
-        None => Err(LoadError::Malformed("it holds no graph".into())),
+        None => Err(no_graph()),
     }
+}
+
+pub fn no_graph() -> LoadError {
+    LoadError::Malformed("it holds no graph".into())
+}
+
+pub fn no_folder() -> LoadError {
+    LoadError::Interface(
+        "its weights are in another file, and it came without a folder to look in; save it as one file".into(),
+    )
 }
 
 /// What the file says about itself.

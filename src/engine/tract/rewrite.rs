@@ -14,7 +14,7 @@ pub mod raw;
 mod sequences;
 mod strings;
 mod writer;
-mod zipmap;
+pub mod zipmap;
 
 use tract_onnx::pb::{ModelProto, NodeProto};
 

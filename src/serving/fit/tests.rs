@@ -24,6 +24,7 @@ fn model(inputs: Vec<Port>, features: &[&str]) -> Description {
         graph: GraphSummary::default(),
         sample: Vec::new(),
         engine: "fake",
+        engine_choice: None,
     }
 }
 

@@ -11,9 +11,12 @@ use super::super::{checks::attribute, proto};
 use crate::engine::LoadError;
 use crate::model::{ClassLabels, OutputRole};
 
+pub fn is_zipmap(node: &NodeProto) -> bool {
+    node.op_type == "ZipMap" && proto::domain(&node.domain) == "ai.onnx.ml"
+}
+
 /// Takes every `ZipMap` out of a graph; the labels, when all of them have the same.
 pub fn drop(graph: &mut GraphProto) -> Result<Option<ClassLabels>, LoadError> {
-    let is_zipmap = |node: &NodeProto| node.op_type == "ZipMap" && proto::domain(&node.domain) == "ai.onnx.ml";
     let mut found: Vec<(String, Vec<String>)> = Vec::new();
     for node in graph.node.iter_mut().filter(|node| is_zipmap(node)) {
         let labels = labels(node)?;

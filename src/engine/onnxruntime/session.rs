@@ -1,0 +1,128 @@
+//! A loaded model: checks that a request has the shape of the signature, takes a turn in the pool, carries tensors over
+//! the border and back.
+
+use std::borrow::Cow;
+
+use ort::environment::Environment;
+use ort::session::SessionInputValue;
+
+use super::files;
+use super::interface;
+use super::pool::Pool;
+use super::values::{self, Lent};
+use super::words;
+use crate::engine::tract::outline::Outline;
+use crate::engine::{LoadError, ModelSource, RunError, Session, guard, request};
+use crate::model::{ClassLabels, GraphSummary, Port, Signature};
+use crate::tensor::{DataType, Shape, Tensor};
+
+pub struct OnnxRuntimeSession {
+    signature: Signature,
+    summary: GraphSummary,
+    classes: Option<ClassLabels>,
+    sample: Vec<Shape>,
+    pool: Pool,
+    /// The node that may divide the smallest integer by -1, which would stop the process.
+    divides: Option<String>,
+    /// The node that makes a number of NaN.
+    hides_nan: Option<String>,
+    stored_bytes: u64,
+}
+
+impl OnnxRuntimeSession {
+    pub fn new(
+        environment: &Environment,
+        mut outline: Outline,
+        source: &ModelSource,
+        slots: usize,
+    ) -> Result<Self, LoadError> {
+        let external = files::read(source.directory.as_deref(), &outline.external)?;
+        let stored_bytes = outline.summary.weight_bytes.max(outline.bytes.len() as u64);
+        let bytes = std::mem::take(&mut outline.bytes);
+        let pool = Pool::new(environment, bytes, external, slots, stored_bytes).map_err(LoadError::Engine)?;
+        let (signature, sample) = interface::signature(&mut outline, &pool)?;
+        let Outline { summary, classes, divides, hides_nan, .. } = outline;
+        Ok(Self { signature, summary, classes, sample, pool, divides, hides_nan, stored_bytes })
+    }
+
+    fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
+        request::check(&self.signature.inputs, inputs)?;
+        let ports = &self.signature.inputs;
+        let lent = inputs.iter().map(values::lend).collect::<Result<Vec<_>, _>>()?;
+        let first = |holds: &dyn Fn(&Lent<'_>) -> bool| {
+            ports.iter().zip(&lent).find(|(_, lent)| holds(lent)).map(|(port, _)| port.name.as_str())
+        };
+        if let Some(node) = &self.divides
+            && let Some(name) = first(&|lent| lent.holds_smallest_integer())
+        {
+            return Err(format!(
+                "input {name:?} holds the smallest integer of its type, which node {node:?} may not divide safely"
+            ));
+        }
+        if let Some(node) = &self.hides_nan
+            && let Some(name) = first(&|lent| lent.holds_nan())
+        {
+            return Err(format!(
+                "input {name:?} holds NaN, which node {node:?} might turn into a number; fill in what is missing"
+            ));
+        }
+        let outputs: Vec<(&str, DataType)> =
+            self.signature.outputs.iter().map(|port| (port.name.as_str(), port.datatype)).collect();
+        run(&self.pool, ports, inputs, &lent, &outputs)
+    }
+}
+
+/// Runs a model; outputs by name.
+pub fn run(
+    pool: &Pool,
+    ports: &[Port],
+    inputs: &[Tensor],
+    lent: &[Lent<'_>],
+    outputs: &[(&str, DataType)],
+) -> Result<Vec<Tensor>, String> {
+    let mut values: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = Vec::with_capacity(inputs.len());
+    for (port, (input, lent)) in ports.iter().zip(inputs.iter().zip(lent)) {
+        let value = lent.value(input.shape()).map_err(|reason| format!("input {:?}: {reason}", port.name))?;
+        values.push((Cow::Borrowed(port.name.as_str()), value));
+    }
+    let mut turn = pool.turn()?;
+    let answers = turn.session()?.run(values).map_err(|error| words::explain(error.message()))?;
+    let taken = outputs.iter().map(|&(name, datatype)| {
+        let answer = answers.get(name).ok_or_else(|| format!("output {name:?} did not come out"))?;
+        values::take(answer, datatype).map_err(|reason| format!("output {name:?}: {reason}"))
+    });
+    taken.collect()
+}
+
+impl Session for OnnxRuntimeSession {
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn graph(&self) -> &GraphSummary {
+        &self.summary
+    }
+
+    fn classes(&self) -> Option<&ClassLabels> {
+        self.classes.as_ref()
+    }
+
+    fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, RunError> {
+        // Unwinding leaves nothing behind: the pool throws away a session whose run unwound.
+        let outcome = guard::catch(|| self.compute(inputs));
+        outcome.and_then(|outcome| outcome).map_err(|message| RunError { message })
+    }
+
+    fn is_prepared(&self, _inputs: &[Tensor]) -> bool {
+        self.pool.is_prepared()
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        // The bytes are kept to make further sessions from, and each session has its own copy of the weights.
+        self.stored_bytes.saturating_mul(1 + self.pool.count() as u64)
+    }
+
+    fn sample_shapes(&self) -> Vec<Shape> {
+        self.sample.clone()
+    }
+}
