@@ -3,7 +3,7 @@
 use super::scope::attribute;
 use super::*;
 use tract_onnx::pb::tensor_proto::DataType as OnnxType;
-use tract_onnx::pb::{AttributeProto, FunctionProto, TensorProto, ValueInfoProto};
+use tract_onnx::pb::{AttributeProto, FunctionProto, OperatorSetIdProto, TensorProto, ValueInfoProto};
 
 fn node(domain: &str, operator: &str, inputs: &[&str], outputs: &[&str]) -> NodeProto {
     NodeProto {
@@ -38,7 +38,8 @@ fn graph(nodes: Vec<NodeProto>) -> GraphProto {
 
 fn verdict_of(graph: GraphProto) -> Result<(), LoadError> {
     let onnx = tract_onnx::onnx();
-    let model = ModelProto { graph: Some(graph.clone()), ..Default::default() };
+    let opset_import = vec![OperatorSetIdProto { version: 18, ..Default::default() }];
+    let model = ModelProto { graph: Some(graph.clone()), opset_import, ..Default::default() };
     check(&model, &graph, &|operator| onnx.op_register.0.contains_key(operator))
 }
 
