@@ -27,10 +27,6 @@ fn text(node: NodeProto, name: &str, value: &str) -> NodeProto {
     with(node, name, |attribute| attribute.s = value.into())
 }
 
-fn ints(node: NodeProto, name: &str, values: &[i64]) -> NodeProto {
-    with(node, name, |attribute| attribute.ints = values.into())
-}
-
 fn graph(nodes: Vec<NodeProto>) -> GraphProto {
     let input = ["x", "w", "r"].map(|name| ValueInfoProto { name: name.into(), ..Default::default() }).into();
     GraphProto { node: nodes, input, ..Default::default() }
