@@ -21,6 +21,7 @@ use bytes::Bytes;
 use case::{Case, Outcome};
 use onnxd::engine::choice::Choice;
 use onnxd::engine::onnxruntime::OnnxRuntime;
+use onnxd::engine::samples::{Values, made_up};
 use onnxd::engine::tract::Tract;
 use onnxd::engine::{Engine, LoadError, Loaded, ModelSource, Session, Support, Wishes};
 use onnxd::model::{Dim, EngineWish, Port, Signature};
@@ -317,9 +318,7 @@ fn external_data_is_read_from_the_models_folder_and_nowhere_else() {
     let session = load(&engine, &folder.join("model.onnx"));
     let first = load(&Tract::default(), &folder.join("model.onnx"));
     let shapes = session.sample_shapes();
-    let inputs =
-        onnxd::engine::samples::made_up(&session.signature().inputs, &shapes, onnxd::engine::samples::Values::Varied)
-            .unwrap();
+    let inputs = made_up(&session.signature().inputs, &shapes, Values::Varied).unwrap();
     assert_eq!(session.run(&inputs).unwrap()[0].shape(), first.run(&inputs).unwrap()[0].shape());
     for (one, other) in session.run(&inputs).unwrap().iter().zip(&first.run(&inputs).unwrap()) {
         onnxd::engine::answers::compare(one, other, 1e-5).unwrap();
