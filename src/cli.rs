@@ -30,7 +30,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serve models (the default)
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     /// Run one prediction without a server
     Predict(predict::Predict),
     /// Tell what an ONNX file takes, gives, and is made of
@@ -60,7 +60,7 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
-    let done = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+    let done = match cli.command.unwrap_or(Command::Serve(Box::new(cli.serve))) {
         Command::Serve(serve) => serve.run(),
         Command::Predict(predict) => predict.run(),
         Command::Inspect(inspect) => inspect.run(),

@@ -93,6 +93,13 @@ pub trait Session: Send + Sync + 'static {
         let size = |dim: &Dim| dim.fixed().unwrap_or(1);
         self.signature().inputs.iter().map(|port| port.shape.iter().map(size).collect()).collect()
     }
+
+    /// Inputs for a first run, made of one number and, where the model must be given what it knows, of that; `None` where
+    /// they would not fit in memory.
+    fn sample(&self, value: f64) -> Option<Vec<Tensor>> {
+        let ports = self.signature().inputs.iter().zip(self.sample_shapes());
+        ports.map(|(port, shape)| Tensor::made_up(port.datatype, &shape, value)).collect()
+    }
 }
 
 /// The bytes of a model and where its external data files are.

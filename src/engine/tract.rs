@@ -7,6 +7,7 @@ mod bounds;
 mod checks;
 mod convert;
 mod dims;
+mod exact;
 mod files;
 mod interface;
 mod limits;
@@ -17,6 +18,7 @@ pub mod outline;
 mod plans;
 mod proto;
 mod rewrite;
+mod samples;
 mod session;
 mod windows;
 

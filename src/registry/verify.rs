@@ -4,7 +4,7 @@
 
 use crate::engine::Session;
 use crate::engine::answers::compare;
-use crate::engine::samples::{self, Values};
+use crate::engine::samples;
 use crate::model::{ClassLabels, Dim, Golden, ModelCard, OutputRole, Port, Signature};
 use crate::tensor::Tensor;
 
@@ -129,11 +129,9 @@ fn reproduce(session: &dyn Session, golden: &Golden) -> Result<Vec<Tensor>, Stri
 }
 
 fn warm_up(session: &dyn Session) -> Result<Vec<Tensor>, String> {
-    let shapes = session.sample_shapes();
     let mut reason = "the smallest run does not fit in memory".to_string();
     for value in PROBE_VALUES {
-        let inputs = samples::made_up(&session.signature().inputs, &shapes, Values::All(value));
-        let Some(inputs) = inputs else { continue };
+        let Some(inputs) = session.sample(value) else { continue };
         match session.run(&inputs) {
             Ok(_) => return Ok(inputs),
             Err(error) => reason = error.to_string(),

@@ -7,6 +7,7 @@ use crate::harness::{Reply, TestServer, start};
 
 const CLASSIFIER: &str = "tests/conformance/corpus/text/tfidf_logistic.onnx";
 const COLUMNS: &str = "tests/conformance/corpus/text/columns.onnx";
+const STRICT: &str = "tests/conformance/corpus/text/strict_columns.onnx";
 
 /// Length-prefixed strings, as the Open Inference Protocol has them.
 fn packed(texts: &[&str]) -> Vec<u8> {
@@ -103,5 +104,17 @@ fn records_have_columns_of_text_and_numbers() {
     for (row, label) in [(0, "pets"), (1, "money")] {
         let row = &answer["predictions"][row];
         assert_eq!((&row["output_label"], likely(&row["output_probability"])), (&json!(label), label), "{row}");
+    }
+}
+
+#[test]
+fn a_model_that_refuses_unknown_categories_is_ready_and_says_which_rows_it_refuses() {
+    let server = start(&[STRICT]);
+    let rows = |color: &str, year: u32| json!({"words": [color, "large"], "year": year}).to_string();
+    assert_eq!(server.post("/predict", rows("blue", 2005)).status, 200);
+    for unknown in [rows("pink", 2005), rows("blue", 0)] {
+        let reply = server.post("/predict", unknown);
+        assert_eq!(reply.status, 422, "{}", reply.text());
+        assert!(reply.text().contains("OneHotEncoder"), "{}", reply.text());
     }
 }

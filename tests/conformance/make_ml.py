@@ -295,7 +295,38 @@ def distances():
                           dict(metric=metric), domain="com.microsoft", free=["a"], rtol=1e-4, atol=1e-5)
 
 
+def hashes():
+    x = np.array([[0, 1, -5], [2**31 - 1, 7, 12345]])
+    make = lambda name, x, **attributes: case.operator(FOLDER, f"MurmurHash3_{name}", "MurmurHash3", {"x": x}, attributes,
+                                                       domain="com.microsoft", free=["x"])
+    for kind, dtype in KINDS.items():
+        make(kind, x.astype(dtype), positive=0)
+    make("u32", np.abs(x).astype(np.uint32), seed=42)
+    make("u64", np.abs(x).astype(np.uint64))
+    make("words", words("", "a", "ab", "abc", "abcd", "grün", "a longer text"), positive=0, seed=7)
+
+
+def doubles():
+    """What is there in single precision alone unless we see to it."""
+    x = np.array([[0, 1, -2], [800, -800, np.nan]])
+    for dtype in [np.float32, np.float64]:
+        kind = np.dtype(dtype)
+        case.operator(FOLDER, f"Sigmoid_{kind}", "Sigmoid", {"x": np.nan_to_num(x).astype(dtype)}, free=["x"])
+        case.operator(FOLDER, f"IsNaN_{kind}", "IsNaN", {"x": x.astype(dtype)}, free=["x"])
+        a, b, c = (normal(*shape).astype(dtype) for shape in [(3, 4), (4, 2), (2,)])
+        gemm = lambda name, inputs, attributes={}: case.operator(
+            FOLDER, f"Gemm_{name}_{kind}", "Gemm", inputs, attributes, stored=[key for key in inputs if key != "a"], rtol=1e-4, atol=1e-5)
+        gemm("plain", {"a": a, "b": b})
+        gemm("sum", {"a": a, "b": b, "c": c})
+        gemm("factors", {"a": a, "b": b, "c": c}, dict(alpha=0.5, beta=-2.0))
+        gemm("no_sum", {"a": a, "b": b, "c": c}, dict(beta=0.0))
+        gemm("turned", {"a": a.T, "b": b.T, "c": normal(3, 1).astype(dtype)}, dict(transA=1, transB=1))
+        gemm("scalar", {"a": a, "b": b, "c": np.array(0.5, dtype)}, dict(alpha=3.0))
+
+
 if __name__ == "__main__":
+    doubles()
+    hashes()
     log_sum_exp()
     distances()
     array_feature_extractor()

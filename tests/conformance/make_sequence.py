@@ -327,7 +327,20 @@ def scan_cases():
     scan("opset9", {}, {"first": value(2, 3), "x": value(5, 2, 3)}, opset=9)
 
 
+def sum_cases():
+    rng = np.random.default_rng(0)
+    x = (rng.standard_normal((2, 3, 4)) * 3).astype(np.float32)
+    x[0, 0] += 1000
+    x[1, 1, :2] = -np.inf
+    for name, axes, told in (("last", [-1], {}), ("middle", [1], {"keepdims": 0}), ("two", [0, 2], {}), ("all", None, {}), ("none", None, {"noop_with_empty_axes": 1})):
+        inputs = {"x": x} | ({"axes": np.array(axes, np.int64)} if axes else {})
+        node(f"reducelogsumexp_{name}", "ReduceLogSumExp", inputs, told, stored=["axes"] if axes else (), opsets={"": 18})
+    node("reducelogsumexp_opset13", "ReduceLogSumExp", {"x": x}, {"axes": [1]}, opsets={"": 13})
+    node("reducelogsumexp_infinite", "ReduceLogSumExp", {"x": np.array([[-np.inf, -np.inf], [np.inf, 1], [np.nan, 1]], np.float32)}, {"axes": [1]}, opsets={"": 13})
+
+
 if __name__ == "__main__":
+    sum_cases()
     recurrent_cases()
     attention_cases()
     multi_head_cases()

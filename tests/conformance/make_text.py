@@ -346,6 +346,62 @@ LABELS = np.array(["pets", "pets", "pets", "money", "money", "money", "sport", "
 ASKED = ["The CAT ate the dog", "stocks fell", "won the match!", "", "nothing known here", "Élan: café 日本 the game_1"]
 
 
+def chains():
+    """Graphs written by hand: what one does with strings before a model."""
+    dates = words("2024-01-31", "1999-12-01", "2030-6-7")
+    names = words("ann@mail.org", "", "bob", "é@x.de")
+    stored = {
+        "zero": ints(0), "one": ints(1), "two": ints(2), "first": np.array(0), "column": ints(-1, 1), "flat": ints(-1),
+        "missing": words("missing"), "nothing": words(""), "mark": words("_"), "far": ints(3, 1),
+    }
+
+    def chain(name, x, *nodes, opset=20):
+        made = [helper.make_node(op, inputs, outputs, domain=domain, **more) for op, inputs, outputs, domain, more in nodes]
+        used = {i for node in made for i in node.input}
+        weights = [case.tensor(key, value) for key, value in stored.items() if key in used]
+        port = helper.make_tensor_value_info("x", TensorProto.STRING, ["N"])
+        ids = [("", opset), ("ai.onnx.ml", 4), ("com.microsoft", 1)]
+        ids = [helper.make_opsetid(key, version) for key, version in ids]
+        bare = helper.make_graph(made, name, [port], [onnx.ValueInfoProto(name="out")], weights)
+        model = helper.make_model(bare, opset_imports=ids, ir_version=9)
+        asked = [{"x": x}, {"x": x[:1]}]
+        answers = [case.run(model.SerializeToString(), question) for question in asked]
+        out = answers[0]["out"]
+        kind = TensorProto.STRING if out.dtype.kind == "O" else helper.np_dtype_to_tensor_dtype(out.dtype)
+        del model.graph.output[:]
+        model.graph.output.append(helper.make_tensor_value_info("out", kind, [None] * out.ndim))
+        case.write(TEXT, f"chain_{name}", model, asked, answers=answers)
+
+    split = ("StringSplit", ["x"], ["parts", "counts"], "", {"delimiter": "-"})
+    number = ("Cast", ["part"], ["out"], "", {"to": TensorProto.FLOAT})
+    chain("year", dates, split, ("Slice", ["parts", "zero", "one", "one"], ["part"], "", {}), number)
+    chain("day", dates, split, ("Gather", ["parts", "two"], ["part"], "", {"axis": 1}), number)
+    chain("month", dates, split, ("Gather", ["parts", "one"], ["two_axes"], "", {"axis": 1}),
+          ("Reshape", ["two_axes", "flat"], ["part"], "", {}), number)
+    chain("counts", dates, split, ("Identity", ["counts"], ["out"], "", {}))
+    fill = [("Equal", ["x", "nothing"], ["empty"], "", {}), ("Where", ["empty", "missing", "x"], ["full"], "", {})]
+    chain("fill", names, *fill, ("Identity", ["full"], ["out"], "", {}))
+    categories = {"cats_strings": ["bob", "missing"], "zeros": 1}
+    chain("fill_onehot", names, *fill, ("OneHotEncoder", ["full"], ["out"], "ai.onnx.ml", categories))
+    encoder = {"keys_strings": ["bob_", "_"], "values_int64s": [7, 8], "default_int64": -1}
+    chain("joined_labels", names, ("StringConcat", ["x", "mark"], ["joined"], "", {}),
+          ("LabelEncoder", ["joined"], ["out"], "ai.onnx.ml", encoder))
+    chain("mail", names, ("RegexFullMatch", ["x"], ["is"], "", {"pattern": r".+@\w+\.\w+"}),
+          ("Cast", ["is"], ["out"], "", {"to": TensorProto.FLOAT}))
+    chain("there_and_back", words("b", "a", "b", ""), ("Unique", ["x"], ["y", "", "inverse"], "", {}),
+          ("Gather", ["y", "inverse"], ["out"], "", {}))
+    tokens = {"tokenexp": "[a-z]+", "mark": 0, "mincharnum": 1, "pad_value": ""}
+    tokenizer = ("Tokenizer", ["x"], ["tokens"], "com.microsoft", tokens)
+    chain("first_token", names, tokenizer, ("Gather", ["tokens", "first"], ["out"], "", {"axis": 1}))
+    chain("first_tokens", names, tokenizer, ("Slice", ["tokens", "zero", "one", "one"], ["out"], "", {}))
+    chain("stop_words", words("the", "cat", "The"), ("StringNormalizer", ["x"], ["left"], "", {"stopwords": ["the"], "locale": "C"}),
+          ("Reshape", ["left", "column"], ["out"], "", {}))
+    chain("columns", names, ("Unsqueeze", ["x", "one"], ["a"], "", {}), ("Concat", ["a", "a"], ["b"], "", {"axis": 1}),
+          ("Transpose", ["b"], ["out"], "", {"perm": [1, 0]}))
+    chain("tiled", names, ("Unsqueeze", ["x", "one"], ["a"], "", {}), ("Tile", ["a", "far"], ["out"], "", {}))
+    chain("numbers_as_text", dates, ("Shape", ["x"], ["size"], "", {}), ("Cast", ["size"], ["out"], "", {"to": TensorProto.STRING}))
+
+
 def questions(column=False):
     rows = [ASKED, ASKED[:1], ["a"]]
     return [{"text": words(*row, shape=(len(row), 1) if column else None)} for row in rows]
@@ -353,7 +409,7 @@ def questions(column=False):
 
 def vectorizers():
     from skl2onnx import to_onnx
-    from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+    from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
     from sklearn.compose import ColumnTransformer
     from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
     from sklearn.linear_model import LogisticRegression, SGDClassifier
@@ -397,7 +453,7 @@ def vectorizers():
     export("tfidf_tokenexp", tfidf(), options={TfidfVectorizer: {"tokenexp": r"\b\w\w+\b"}})
     export("tfidf_kept_empty", tfidf(), options={TfidfVectorizer: {"keep_empty_string": True}})
     for name, last in {
-        "logistic": LogisticRegression(), "bayes": MultinomialNB(), "svc": LinearSVC(), "sgd": SGDClassifier(random_state=0),
+        "logistic": LogisticRegression(), "bayes": MultinomialNB(), "svc": LinearSVC(random_state=0), "sgd": SGDClassifier(random_state=0),
         "sgd_log": SGDClassifier(loss="log_loss", random_state=0),
     }.items():
         model = make_pipeline(tfidf(max_features=20), last)
@@ -436,8 +492,17 @@ def vectorizers():
 
     write("columns", exported, [asked(6), asked(1)])
 
+    # Encoders that refuse categories they do not know, as they do by default: words, and numbers other than 0 and 1.
+    table = words(*["red", "small", "blue", "large", "red", "large", "green", "small"], shape=(4, 2))
+    years = np.array([[1999], [2005], [2005], [2010]], np.int64)
+    strict = ColumnTransformer([("words", OneHotEncoder(), [0, 1]), ("years", OneHotEncoder(), [2])])
+    model = make_pipeline(strict, LogisticRegression()).fit(pd.DataFrame(np.hstack([table, years.astype(object)])), LABELS[[0, 3, 6, 9]])
+    types = [("words", StringTensorType([None, 2])), ("year", Int64TensorType([None, 1]))]
+    exported = to_onnx(model, initial_types=types, target_opset={"": 18, "ai.onnx.ml": 3})
+    write("strict_columns", exported, [{"words": table, "year": years}, {"words": table[:1], "year": years[:1]}])
+
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    for make in (normalizers, tokenizers, ngrams, pieces, uniques, sequences, casts, movers, vectorizers):
+    for make in (normalizers, tokenizers, ngrams, pieces, uniques, sequences, casts, movers, chains, vectorizers):
         make()

@@ -108,12 +108,14 @@ impl<'m> Rules<'m> {
             operators::unknown(node, self.known)
                 .or_else(|| schemas::foreign(node))
                 .or_else(|| attributes::ignored(node))
+                .or_else(|| operators::outdated(node, &self.opsets))
+                .or_else(|| operators::wrong(node))
         };
         let own = ops::is_own(proto::domain(&node.domain), &node.op_type);
         self.functions
             .refusal(node)
-            .or_else(|| if own { ops::refusal(node, &self.opsets) } else { of_tract() })
             .or_else(|| scope.foreign_element(node))
+            .or_else(|| if own { ops::refusal(node, &self.opsets) } else { of_tract() })
     }
 }
 

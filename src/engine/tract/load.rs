@@ -9,6 +9,7 @@ use super::blame::Blame;
 use super::files::ReadRange;
 use super::plans::Plans;
 use super::proto::{self, Declared};
+use super::samples::Categories;
 use super::session::{About, TractSession};
 use super::{Config, bounds, checks, convert, dims, interface, limits, nan, ops, rewrite};
 use crate::engine::{Inspection, LoadError, ModelSource, Support, guard};
@@ -23,6 +24,7 @@ pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadE
     checks::check(&model, graph(&model)?, &|operator| onnx.op_register.0.contains_key(operator))?;
     dims::clean(model.graph.as_mut().ok_or_else(proto::no_graph)?);
     let declared = Declared::of(graph(&model)?)?;
+    let categories = Categories::of(graph(&model)?, &declared.inputs);
     let blame = Blame::of(graph(&model)?);
     let nan_stoppers = nan::stoppers(graph(&model)?);
     ops::qualify(model.graph.as_mut().ok_or_else(proto::no_graph)?);
@@ -36,7 +38,7 @@ pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadE
     let plans = Plans::new(parsed.clone(), datatypes, blame, config);
     let (sample, prepared) = prepare(&plans, &declared)?;
     let signature = interface::signature(declared, &parsed, &prepared, &sample)?;
-    let about = About { signature, summary, classes: notes.classes };
+    let about = About { signature, summary, classes: notes.classes, categories };
     Ok(TractSession::new(about, plans, sample, nan_stoppers, source.bytes.len()))
 }
 

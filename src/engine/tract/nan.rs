@@ -6,49 +6,96 @@
 use std::collections::{HashMap, HashSet};
 
 use half::f16;
-use tract_onnx::pb::{GraphProto, NodeProto};
+use tract_onnx::pb::{GraphProto, NodeProto, TensorProto};
 
-use super::checks::attribute;
+use super::checks::{Scope, attribute};
 use super::{ops, proto};
 use crate::tensor::{DataType, Tensor};
 
-/// Operators that move values or do arithmetic of which one NaN makes another.
+/// Operators that move values or do arithmetic of which one NaN makes another, and comparisons, for which NaN is neither
+/// less nor equal. For each of them there is a case in the corpus that holds NaN, or it only moves values.
 const SPREADS: &[&str] = &[
+    "Abs",
+    "Acos",
     "Add",
+    "Asin",
+    "Atan",
+    "Atanh",
+    "AveragePool",
     "BatchNormalization",
     "Cast",
+    "Ceil",
     "Concat",
     "Constant",
     "ConstantOfShape",
     "Conv",
-    "Div",
+    "ConvTranspose",
+    "Cos",
+    "Cosh",
     "DepthToSpace",
+    "Div",
     "Dropout",
+    "Einsum",
+    "Elu",
+    "Equal",
+    "Erf",
     "Exp",
     "Expand",
     "Flatten",
+    "Floor",
     "Gather",
+    "GatherElements",
+    "Gelu",
     "Gemm",
+    "GlobalAveragePool",
+    "Greater",
+    "GreaterOrEqual",
+    "GroupNormalization",
+    "HardSwish",
     "Identity",
+    "InstanceNormalization",
+    "LRN",
     "LayerNormalization",
+    "LeakyRelu",
+    "Less",
+    "LessOrEqual",
     "Log",
     "MatMul",
+    "Mean",
+    "Mish",
     "Mul",
     "Neg",
+    "PRelu",
     "Pad",
+    "Pow",
+    "Reciprocal",
     "ReduceMean",
+    "ReduceProd",
     "ReduceSum",
     "Reshape",
+    "ScatterElements",
+    "Selu",
     "Shape",
+    "Shrink",
+    "Sin",
+    "Sinh",
+    "Size",
     "Slice",
+    "Softmax",
+    "Softsign",
     "SpaceToDepth",
     "Split",
     "Sqrt",
     "Squeeze",
     "Sub",
+    "Sum",
+    "Tan",
+    "ThresholdedRelu",
     "Tile",
     "Transpose",
+    "Trilu",
     "Unsqueeze",
+    "Where",
 ];
 
 /// Operators out of which no NaN comes, whatever went in.
@@ -64,6 +111,12 @@ pub fn stoppers(graph: &GraphProto) -> Stoppers {
 
 fn stopper(graph: &GraphProto, input: &str) -> Option<String> {
     let mut tainted = HashSet::from([input]);
+    let scope = Scope::of(graph);
+    // A product with nothing but stored zeros is taken for zero.
+    let zeros = |node: &NodeProto| {
+        let stored = node.input.iter().filter_map(|input| scope.stored(input));
+        node.op_type == "Mul" && stored.into_iter().any(holds_zero)
+    };
     // Nodes stand in the order in which they are computed.
     for node in &graph.node {
         if ends(node) || !reads(node, &tainted) {
@@ -71,7 +124,7 @@ fn stopper(graph: &GraphProto, input: &str) -> Option<String> {
         }
         // Operators of our own treat it as the standard has it.
         let own = ops::is_own(proto::domain(&node.domain), &node.op_type);
-        if !own && !SPREADS.contains(&&*node.op_type) {
+        if !own && (!SPREADS.contains(&&*node.op_type) || zeros(node)) {
             return Some(format!("node {:?} ({})", proto::node_name(node), node.op_type));
         }
         tainted.extend(node.output.iter().map(String::as_str));
@@ -94,6 +147,17 @@ fn ends(node: &NodeProto) -> bool {
                 .is_some_and(|filled| !filled.floats.iter().any(|x| x.is_nan()))
     };
     ENDS.contains(&&*node.op_type) || (node.op_type == "Imputer" && fills(node))
+}
+
+/// Whether the first element of a stored float is zero. Weights in other files may be.
+fn holds_zero(stored: &TensorProto) -> bool {
+    let listed = stored.float_data.first().is_some_and(|&x| x == 0.0)
+        || stored.double_data.first().is_some_and(|&x| x == 0.0)
+        || stored.int32_data.first() == Some(&0);
+    let count = stored.dims.iter().product::<i64>().max(1);
+    let width = usize::try_from(stored.raw_data.len() as i64 / count).unwrap_or(0);
+    let raw = width > 0 && stored.raw_data[..width].iter().all(|&byte| byte == 0);
+    listed || raw || stored.data_location.is_some_and(|place| place != 0)
 }
 
 /// Whether a tensor of floats holds a NaN.

@@ -5,6 +5,7 @@
 //! `domain.Operator`, which no operator of tract's can have, before tract reads the graph.
 
 mod attention;
+mod doubles;
 mod kernel;
 mod microsoft;
 mod ml;
@@ -99,6 +100,7 @@ pub fn plain_name(op_type: &str) -> &str {
 
 /// Makes the operators known to tract's importer.
 pub fn register(onnx: &mut Onnx) {
+    doubles::register(onnx);
     for entry in TABLE.iter().copied().flatten() {
         onnx.op_register.0.insert(format!("{}.{}", entry.domain, entry.name), import);
     }

@@ -20,7 +20,7 @@ use tract_onnx::prelude::{
 use self::admission::{Admission, Decision};
 use super::blame::Blame;
 use super::windows::{self, Unknown};
-use super::{Config, agree, bounds, convert};
+use super::{Config, agree, bounds, convert, exact};
 use crate::engine::guard;
 use crate::tensor::{DataType, Shape};
 
@@ -144,6 +144,7 @@ impl Plans {
             }
             bounds::forward(&model, self.max_tensor)?;
             let mut model = model.into_typed()?;
+            exact::sizes(&mut model)?;
             bounds::check(&model, self.max_tensor)?;
             windows::check(&model, Unknown::Pass)?;
             model.declutter()?;
@@ -157,7 +158,8 @@ impl Plans {
     /// There is none for a model with a window over an axis of free size: whether it fits could not be checked.
     fn build_free(&self) -> Result<Plan, String> {
         self.guarded(|| {
-            let model = self.model.clone().into_typed()?;
+            let mut model = self.model.clone().into_typed()?;
+            exact::sizes(&mut model)?;
             windows::check(&model, Unknown::Refuse)?;
             model.into_optimized()?.into_runnable()
         })

@@ -10,7 +10,7 @@ mod functions;
 mod instance;
 mod kinds;
 mod narrow;
-mod raw;
+pub mod raw;
 mod sequences;
 mod strings;
 mod writer;

@@ -6,6 +6,7 @@ use tract_onnx::prelude::TVec;
 use super::convert;
 use super::nan;
 use super::plans::Plans;
+use super::samples::Categories;
 use crate::engine::{RunError, Session, guard, request};
 use crate::model::{ClassLabels, GraphSummary, Port, Signature};
 use crate::tensor::{Shape, Tensor};
@@ -26,6 +27,7 @@ pub struct About {
     pub signature: Signature,
     pub summary: GraphSummary,
     pub classes: Option<ClassLabels>,
+    pub categories: Categories,
 }
 
 impl TractSession {
@@ -86,6 +88,13 @@ impl Session for TractSession {
 
     fn sample_shapes(&self) -> Vec<Shape> {
         self.sample.clone()
+    }
+
+    fn sample(&self, value: f64) -> Option<Vec<Tensor>> {
+        let ports = self.about.signature.inputs.iter().zip(&self.sample).enumerate();
+        let made = ports
+            .map(|(at, (port, shape))| self.about.categories.put(at, Tensor::made_up(port.datatype, shape, value)?));
+        made.collect()
     }
 }
 

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use rlimit::Resource;
 
-use crate::engine::{Engine, LoadError, ModelSource, Session, guard};
-use crate::tensor::Tensor;
+use crate::engine::{Engine, LoadError, ModelSource, guard};
 
 /// Address space beyond the memory that may be filled: what is reserved and never touched, such as stacks.
 const RESERVED: u64 = 512 << 20;
@@ -42,7 +41,7 @@ pub fn perform(engine: &dyn Engine, source: &ModelSource) -> Result<(), LoadErro
         other => other,
     })?;
     for value in [0.0, 1.0] {
-        let Some(inputs) = made_up(&*session, value) else { break };
+        let Some(inputs) = session.sample(value) else { break };
         match session.run(&inputs) {
             Ok(_) => break,
             Err(error) if lacks_memory(&error.message) => return Err(LoadError::Trial(TOO_LARGE.into())),
@@ -58,9 +57,4 @@ const TOO_LARGE: &str = "it needed more memory than it may take (--load-memory)"
 /// there, without this process's limits, it would not fail and fill the machine.
 fn lacks_memory(reason: &str) -> bool {
     ["failed to allocate", "data.is_null()", "no thread for it"].iter().any(|words| reason.contains(words))
-}
-
-fn made_up(session: &dyn Session, value: f64) -> Option<Vec<Tensor>> {
-    let ports = session.signature().inputs.iter();
-    ports.zip(session.sample_shapes()).map(|(port, shape)| Tensor::made_up(port.datatype, &shape, value)).collect()
 }

@@ -2,7 +2,9 @@
 
 use tract_onnx::pb::NodeProto;
 
+use super::super::ops::Opsets;
 use super::super::proto;
+use super::scope::attribute;
 use super::{Known, Refusal};
 
 /// Operators of `com.microsoft` that tract implements as that domain means them. tract goes by the name alone, so any
@@ -56,10 +58,6 @@ fn hint(node: &NodeProto) -> &'static str {
         (_, "DictVectorizer" | "CastMap") => {
             "Its input is a map, which is no tensor: turn it into a vector before the request and export the rest"
         }
-        (
-            _,
-            "TfIdfVectorizer" | "StringNormalizer" | "StringSplit" | "StringConcat" | "RegexFullMatch" | "Tokenizer",
-        ) => "Turn text into numbers before the request and export the rest of the model",
         (_, "Loop") => "Export the model with a fixed number of iterations, so that the loop is unrolled",
         (_, name) if name.contains("Sequence") || name.starts_with("Optional") => {
             "Export the model so that it uses tensors only"
@@ -70,4 +68,40 @@ fn hint(node: &NodeProto) -> &'static str {
         ("com.microsoft", _) => "Save the model before ONNX Runtime optimises it: its fused operators are its own",
         _ => "Export the model with another operator set or without this operator",
     }
+}
+
+/// Refuses what has another meaning in the operator set of the file than the one that tract knows.
+pub fn outdated(node: &NodeProto, opsets: &Opsets) -> Option<Refusal> {
+    let opset = opsets.get("ai.onnx").copied().unwrap_or(i64::MAX);
+    (node.op_type == "Scan" && opset < 9).then(|| {
+        Refusal::new(
+            "before operator set 9 it goes along the second axis of its inputs, which the engine does not do",
+            "Export the model with operator set 9 or later",
+        )
+    })
+}
+
+/// Refuses what tract runs but gets wrong.
+pub fn wrong(node: &NodeProto) -> Option<Refusal> {
+    match &*node.op_type {
+        "Einsum"
+            if attribute(node, "equation").is_some_and(|equation| equation.s.trim_ascii_end().ends_with(b"->")) =>
+        {
+            Some(Refusal::new(
+                "a sum over all axes comes out with axes",
+                "Write it as a product and a ReduceSum, or keep one axis",
+            ))
+        }
+        "GridSample" if text(node, "mode").contains("cubic") && text(node, "padding_mode") == "border" => {
+            Some(Refusal::new(
+                "between cubic pixels it moves places instead of pixels onto the border",
+                "Use padding_mode \"zeros\" or \"reflection\", or another mode",
+            ))
+        }
+        _ => None,
+    }
+}
+
+fn text(node: &NodeProto, name: &str) -> String {
+    attribute(node, name).map(|a| String::from_utf8_lossy(&a.s).to_lowercase()).unwrap_or_default()
 }

@@ -1,5 +1,5 @@
 //! The domain `ai.onnx.ml`: what scikit-learn, XGBoost and LightGBM export. As the standard has it at
-//! <https://onnx.ai/onnx/operators/> and, where the standard is silent, as ONNX Runtime answers. With them stand two
+//! <https://onnx.ai/onnx/operators/> and, where the standard is silent, as ONNX Runtime answers. With them stand a few
 //! operators of other domains that hardly anybody but scikit-learn's exporter writes.
 
 mod array_feature_extractor;
@@ -8,12 +8,14 @@ mod category_mapper;
 mod cdist;
 mod feature_vectorizer;
 mod imputer;
+mod is_nan;
 mod label_encoder;
 mod linear;
 mod linear_classifier;
 mod linear_regressor;
 mod log_sum_exp;
 mod mapping;
+mod murmur_hash;
 mod normalizer;
 mod one_hot_encoder;
 pub mod post_transform;
@@ -29,8 +31,10 @@ const fn ml(name: &'static str, build: super::Build) -> Entry {
 }
 
 pub const OPERATORS: &[Entry] = &[
+    Entry { domain: "ai.onnx", name: "IsNaN", build: is_nan::build },
     Entry { domain: "ai.onnx", name: "ReduceLogSumExp", build: log_sum_exp::build },
     Entry { domain: "com.microsoft", name: "CDist", build: cdist::build },
+    Entry { domain: "com.microsoft", name: "MurmurHash3", build: murmur_hash::build },
     ml("ArrayFeatureExtractor", array_feature_extractor::build),
     ml("Binarizer", binarizer::build),
     ml("CategoryMapper", category_mapper::build),

@@ -20,10 +20,12 @@ mod loss;
 mod lp;
 mod max_unpool;
 mod modulo;
+mod nd;
 mod nms;
 mod one_hot;
 mod pad;
 mod random;
+mod range;
 mod reduce;
 mod reverse_sequence;
 mod roi;
@@ -71,6 +73,7 @@ pub const OPERATORS: &[Entry] = &[
     onnx("DFT", fourier::dft),
     onnx("DeformConv", deform_conv::build),
     onnx("Det", det::build),
+    onnx("GatherND", nd::gather),
     onnx("GlobalLpPool", lp::global),
     onnx("Hardmax", softmax::hard),
     onnx("IsInf", activations::is_inf),
@@ -80,7 +83,6 @@ pub const OPERATORS: &[Entry] = &[
     onnx("LpPool", lp::pool),
     onnx("MaxRoiPool", roi::max_pool),
     onnx("MaxUnpool", max_unpool::build),
-    onnx("Mish", activations::mish),
     onnx("Mod", modulo::build),
     onnx("Multinomial", random::build),
     onnx("NegativeLogLikelihoodLoss", loss::negative_log_likelihood),
@@ -93,6 +95,7 @@ pub const OPERATORS: &[Entry] = &[
     onnx("ReduceL1", reduce::l1),
     onnx("ReduceL2", reduce::l2),
     onnx("ReduceLogSum", reduce::log_sum),
+    onnx("ReduceLogSumExp", reduce::log_sum_exp),
     onnx("ReduceMax", reduce::max),
     onnx("ReduceMin", reduce::min),
     onnx("ReduceSumSquare", reduce::sum_square),
@@ -100,6 +103,7 @@ pub const OPERATORS: &[Entry] = &[
     onnx("RoiAlign", roi::align),
     onnx("Round", activations::round),
     onnx("STFT", fourier::stft),
+    onnx("ScatterND", nd::scatter),
     onnx("SoftmaxCrossEntropyLoss", loss::softmax_cross_entropy),
     onnx("Softplus", activations::softplus),
     onnx("SpaceToDepth", space_to_depth::build),
@@ -111,6 +115,8 @@ pub const OPERATORS: &[Entry] = &[
     case("Dropout", random::dropout),
     case("MatMul", dot::build),
     case("Pad", pad::build),
+    case("Range", range::build),
+    case("Resize", upsample::build),
     case("Sigmoid", activations::sigmoid),
     case("Slice", slice::build),
     case("Split", split::build),

@@ -38,22 +38,27 @@ pub const OPERATORS: &[Entry] = &[
     Entry { domain: STRINGS, name: "Tile", build: tile::build },
 ];
 
+/// More strings than this no request means.
+const MOST: usize = 1 << 24;
+
+/// An error where an operator would make more strings out of a request than it can hold.
+fn limit(shape: &[usize]) -> TractResult<()> {
+    match shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size)) {
+        Some(count) if count <= MOST => Ok(()),
+        _ => Err(TractError::msg(format!("it makes strings of the shape {shape:?}, which are too many; send fewer"))),
+    }
+}
+
 /// Lists of different lengths as a tensor with an axis more, filled up to the longest. One long string among many short
-/// ones makes the tensor far larger than the texts, hence the limit.
+/// ones makes the tensor far larger than the texts.
 fn padded(shape: &[usize], rows: &[Vec<&str>], filler: &str) -> TractResult<Tensor> {
     let width = rows.iter().map(Vec::len).max().unwrap_or(0);
-    if rows.len().saturating_mul(width) > MOST_PIECES {
-        return Err(TractError::msg(format!(
-            "{} strings of up to {width} pieces are too many; send fewer",
-            rows.len()
-        )));
-    }
+    let shape = [shape, &[width]].concat();
+    limit(&shape)?;
     let mut flat = Vec::with_capacity(rows.len() * width);
     for row in rows {
         flat.extend(row.iter().map(|&piece| piece.to_owned()));
         flat.resize(flat.len() + width - row.len(), filler.to_owned());
     }
-    values::tensor(&[shape, &[width]].concat(), flat)
+    values::tensor(&shape, flat)
 }
-
-const MOST_PIECES: usize = 1 << 24;

@@ -44,6 +44,8 @@ fn claim_in(graph: &mut GraphProto, opset: i64) {
 struct Known<'g> {
     scope: Scope<'g>,
     ranks: HashMap<&'g str, usize>,
+    /// Values that follow from the file and the shapes of inputs, not from what the inputs hold.
+    settled: HashSet<&'g str>,
     /// Values some size of which may be known only at run time.
     found: HashSet<&'g str>,
 }
@@ -55,7 +57,12 @@ impl<'g> Known<'g> {
     fn of(graph: &'g GraphProto) -> Self {
         let scope = Scope::of(graph);
         let mut found: HashSet<&str> = HashSet::new();
+        let mut settled: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
         for node in &graph.node {
+            let of_shapes = matches!(&*node.op_type, "Shape" | "Size" | "Constant");
+            if of_shapes || node.input.iter().all(|input| input.is_empty() || settled.contains(input.as_str())) {
+                settled.extend(node.output.iter().map(String::as_str));
+            }
             let finds = FINDERS.contains(&&*node.op_type)
                 || node.op_type == "Pad" && given(node, 1).is_some_and(|lengths| scope.stored(lengths).is_none());
             // Files list nodes after what they use.
@@ -67,7 +74,7 @@ impl<'g> Known<'g> {
         let mut ranks: HashMap<&str, usize> =
             told.filter_map(|info| Some((&*info.name, dims::shape(info)?.dim.len()))).collect();
         ranks.extend(graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor.dims.len())));
-        Self { scope, ranks, found }
+        Self { scope, ranks, settled, found }
     }
 
     fn stored(&self, node: &NodeProto, at: usize) -> Option<&'g TensorProto> {
@@ -103,18 +110,36 @@ impl<'g> Known<'g> {
                 let double = |value: &String| self.scope.element_type(value) == Some(OnnxType::Double);
                 node.input.iter().chain(&node.output).any(double)
             }
-            "Slice" => node.input.first().is_some_and(|input| self.found.contains(input.as_str())),
+            "Range" => {
+                let stored = |at: usize| self.stored(node, at).map(integers).unwrap_or_default();
+                let step = stored(2);
+                !step.iter().all(|&step| step > 0) || step.is_empty() || !(stored(0).is_empty() || stored(1).is_empty())
+            }
+            "Resize" => opset == 10,
+            "Slice" => self.odd_slice(node),
             "Split" => attribute(node, "num_outputs").is_some() || !self.settled(node, 1),
             "Swish" => attribute(node, "alpha").is_some_and(|alpha| alpha.f != 1.0),
             _ => false,
         }
     }
 
+    /// Whether a slice is of a value of unknown size, has bounds that come with a request, or takes nothing.
+    fn odd_slice(&self, node: &NodeProto) -> bool {
+        let free = (1..5).filter_map(|at| given(node, at)).any(|bound| !self.settled.contains(bound));
+        let stored = |at: usize| self.stored(node, at).map(integers).unwrap_or_default();
+        let (starts, ends, steps) = (stored(1), stored(2), stored(4));
+        let empty = starts.iter().zip(&ends).any(|(start, end)| (*start < 0) == (*end < 0) && start >= end);
+        let backwards = steps.iter().any(|&step| step < 0);
+        free || empty && !backwards || node.input.first().is_some_and(|input| self.found.contains(input.as_str()))
+    }
+
     /// Whether tract pads it right: by a stored scalar, by stored lengths, none of them negative.
     fn plain_pad(&self, node: &NodeProto, opset: i64) -> bool {
         let constant = attribute(node, "mode").is_none_or(|mode| mode.s == b"constant");
         let lengths = self.stored(node, 1).map(integers);
+        let value = given(node, 0).and_then(|value| self.scope.element_type(value));
         opset >= 11
+            && !matches!(value, Some(OnnxType::Bool | OnnxType::String))
             && constant
             && lengths.is_some_and(|lengths| !lengths.is_empty() && lengths.iter().all(|&length| length >= 0))
             && self.settled(node, 2)
@@ -195,6 +220,10 @@ mod tests {
         assert!(claimed("Split", &["x", "s"], None, vec![]));
         assert!(claimed("MatMul", &["a", "b"], None, vec![integers("a", &[1]), integers("b", &[1])]));
         assert!(!claimed("MatMul", &["a", "b"], None, vec![integers("a", &[1])]));
-        assert!(!claimed("Slice", &["x", "b", "e"], None, vec![]));
+        let bounds = |start, end| vec![integers("b", &[start]), integers("e", &[end])];
+        assert!(claimed("Slice", &["x", "b", "e"], None, vec![]));
+        assert!(claimed("Slice", &["x", "b", "e"], None, bounds(3, 1)));
+        assert!(!claimed("Slice", &["x", "b", "e"], None, bounds(1, 3)));
+        assert!(!claimed("Slice", &["x", "b", "e"], None, bounds(0, -1)));
     }
 }

@@ -7,7 +7,7 @@ use tract_onnx::pb::{GraphProto, NodeProto, TensorProto};
 
 use super::super::checks::attribute;
 use super::super::{ops, proto};
-use super::functions::MOST_NODES;
+use super::functions::Written;
 use super::instance::{self, Renamed};
 use super::raw;
 use super::writer::{Names, int, stored, tensor};
@@ -25,13 +25,13 @@ pub fn unfold(graph: &mut GraphProto, opset: i64) -> Result<(), LoadError> {
         return Ok(());
     }
     let names = Names::of(graph);
-    Unfolding { names, opset, written: 0, depth: 0 }.graph(graph, &[])
+    Unfolding { names, opset, written: Written::default(), depth: 0 }.graph(graph, &[])
 }
 
 struct Unfolding {
     names: Names,
     opset: i64,
-    written: usize,
+    written: Written,
     depth: usize,
 }
 
@@ -76,7 +76,8 @@ impl Unfolding {
                     let name = if chosen != 0 { "then_branch" } else { "else_branch" };
                     let branch = node.attribute.iter().find(|a| a.name == name).and_then(|a| a.g.clone());
                     if let Some(branch) = branch {
-                        let made = self.body(&branch, &mut Renamed::new(), &node, known, into, weights)?;
+                        let mut renamed = self.adopt(&branch, &node, known, weights);
+                        let made = self.body(&branch, &mut renamed, &node, known, into, weights)?;
                         self.hand_out(&made, &node.output, into);
                         self.depth -= 1;
                         return Ok(());
@@ -108,6 +109,29 @@ impl Unfolding {
         Ok(())
     }
 
+    /// Moves the weights of a body to the graph around it, where all copies of the body use them.
+    fn adopt(
+        &mut self,
+        body: &GraphProto,
+        node: &NodeProto,
+        known: &mut [Stored],
+        weights: &mut Vec<TensorProto>,
+    ) -> Renamed {
+        let mut renamed = Renamed::new();
+        for weight in &body.initializer {
+            let name = self.names.fresh(proto::node_name(node));
+            renamed.insert(weight.name.clone(), name.clone());
+            let weight = TensorProto { name: name.clone(), ..weight.clone() };
+            if is_small(&weight) {
+                if let Some(here) = known.last_mut() {
+                    here.insert(name, weight.clone());
+                }
+            }
+            weights.push(weight);
+        }
+        renamed
+    }
+
     /// Writes a body and returns the names of its outputs.
     fn body(
         &mut self,
@@ -118,22 +142,8 @@ impl Unfolding {
         into: &mut Vec<NodeProto>,
         weights: &mut Vec<TensorProto>,
     ) -> Result<Vec<String>, LoadError> {
-        self.written += body.node.len() + 1;
-        if self.written > MOST_NODES {
-            return Err(refused(node, format!("written out it has more than {MOST_NODES} nodes")));
-        }
+        self.written.add(&body.node).map_err(|much| refused(node, format!("written out it has {much}")))?;
         let stem = proto::node_name(node);
-        for weight in &body.initializer {
-            let name = self.names.fresh(stem);
-            renamed.insert(weight.name.clone(), name.clone());
-            let weight = TensorProto { name: name.clone(), ..weight.clone() };
-            if is_small(&weight) {
-                if let Some(here) = known.last_mut() {
-                    here.insert(name, weight.clone());
-                }
-            }
-            weights.push(weight);
-        }
         let nodes = instance::copy(&body.node, renamed, &mut self.names, stem, &|_| None);
         for node in nodes {
             self.node(node, known, into, weights)?;
@@ -186,12 +196,14 @@ impl Unfolding {
         let stem = proto::node_name(node).to_owned();
         let mut values: Vec<String> = node.input.iter().skip(2).cloned().collect();
         let mut lists: Vec<Vec<String>> = vec![Vec::new(); body.output.len() - state - 1];
+        let adopted = self.adopt(body, node, known, weights);
         for iteration in 0..count {
             let number = i64::try_from(iteration).unwrap_or(i64::MAX).to_le_bytes();
             let number = self.store(stored(DataType::Int64, &[], number.into()), &stem, known, into);
             let truth = self.store(stored(DataType::Bool, &[], vec![1]), &stem, known, into);
             let handed_in = [number, truth].into_iter().chain(values);
-            let mut renamed: Renamed = body.input.iter().map(|input| input.name.clone()).zip(handed_in).collect();
+            let mut renamed = adopted.clone();
+            renamed.extend(body.input.iter().map(|input| input.name.clone()).zip(handed_in));
             let mut made = self.body(body, &mut renamed, node, known, into, weights)?.into_iter().skip(1);
             values = made.by_ref().take(state).collect();
             for (list, value) in lists.iter_mut().zip(made) {
@@ -323,5 +335,81 @@ fn refused(node: &NodeProto, reason: impl Into<String>) -> LoadError {
         operator: node.op_type.clone(),
         reason: reason.into(),
         hint: "Export the model with a fixed number of iterations, so that the loop is unrolled".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tract_onnx::pb::{AttributeProto, ValueInfoProto};
+
+    fn info(name: &str) -> ValueInfoProto {
+        ValueInfoProto { name: name.into(), ..Default::default() }
+    }
+
+    fn node(operator: &str, inputs: &[&str], outputs: &[&str]) -> NodeProto {
+        NodeProto {
+            op_type: operator.into(),
+            input: inputs.iter().map(|&name| name.into()).collect(),
+            output: outputs.iter().map(|&name| name.into()).collect(),
+            ..Default::default()
+        }
+    }
+
+    fn with(mut node: NodeProto, name: &str, graph: GraphProto) -> NodeProto {
+        node.attribute.push(AttributeProto { name: name.into(), g: Some(graph), ..Default::default() });
+        node
+    }
+
+    fn scalar(name: &str, kind: DataType, bytes: &[u8]) -> TensorProto {
+        TensorProto { name: name.into(), ..stored(kind, &[], bytes.into()) }
+    }
+
+    fn unfolded(nodes: Vec<NodeProto>, initializer: Vec<TensorProto>) -> Result<Vec<String>, LoadError> {
+        let mut graph = GraphProto { node: nodes, initializer, ..Default::default() };
+        unfold(&mut graph, 17)?;
+        Ok(graph.node.iter().map(|node| node.op_type.clone()).filter(|name| name != "Constant").collect())
+    }
+
+    fn looped(count: i64, condition: &str) -> Result<Vec<String>, LoadError> {
+        let body = GraphProto {
+            input: ["i", "c", "v"].map(info).into(),
+            node: vec![node("Relu", &["v"], &["w"]), node("IsNaN", &["w"], &["n"])],
+            output: [condition, "w", "w"].map(info).into(),
+            ..Default::default()
+        };
+        let call = with(node("Loop", &["m", "", "x"], &["y", "all"]), "body", body);
+        unfolded(vec![call], vec![scalar("m", DataType::Int64, &count.to_le_bytes())])
+    }
+
+    #[test]
+    fn a_counted_loop_is_written_as_often() {
+        let once = ["Relu", "IsNaN", "Unsqueeze"];
+        let expected: Vec<&str> = once.into_iter().chain(once).chain(["Identity", "Concat"]).collect();
+        assert_eq!(looped(2, "c").unwrap(), expected);
+    }
+
+    #[test]
+    fn loops_that_values_decide_or_that_are_long_are_refused() {
+        assert!(looped(2, "n").unwrap_err().to_string().contains("depends on values"));
+        assert!(looped(129, "c").unwrap_err().to_string().contains("129 iterations"));
+        assert!(looped(0, "c").is_err());
+    }
+
+    #[test]
+    fn a_decided_branch_is_written_and_another_stays() {
+        let branch = |operator| GraphProto {
+            node: vec![node(operator, &["x"], &["t"])],
+            output: vec![info("t")],
+            ..Default::default()
+        };
+        let choice = |condition: &str| {
+            let choice = with(node("If", &[condition], &["y"]), "then_branch", branch("Exp"));
+            with(choice, "else_branch", branch("Neg"))
+        };
+        let stored = || vec![scalar("yes", DataType::Bool, &[1]), scalar("no", DataType::Bool, &[0])];
+        assert_eq!(unfolded(vec![choice("yes")], stored()).unwrap(), ["Exp", "Identity"]);
+        assert_eq!(unfolded(vec![choice("no")], stored()).unwrap(), ["Neg", "Identity"]);
+        assert_eq!(unfolded(vec![choice("asked")], stored()).unwrap(), ["If"]);
     }
 }

@@ -5,6 +5,7 @@
 //! `QuantizeLinear`: the order of operations is that of ONNX Runtime (one factor, one rounding), so answers are equal
 //! except where a value lies on the border of two steps.
 
+mod activations;
 mod attention;
 mod call;
 mod fused;
@@ -35,6 +36,7 @@ const MICROSOFT: &str = "com.microsoft";
 const STANDARD: &str = "ai.onnx";
 
 const TABLE: &[(&str, &str, Expand)] = &[
+    (STANDARD, "Celu", activations::celu),
     (STANDARD, "QLinearConv", quantised::conv),
     (STANDARD, "QLinearMatMul", quantised::mat_mul),
     (STANDARD, "MatMulInteger", integers::mat_mul_integer),
@@ -43,7 +45,6 @@ const TABLE: &[(&str, &str, Expand)] = &[
     (MICROSOFT, "QLinearSigmoid", quantised::sigmoid),
     (MICROSOFT, "QLinearLeakyRelu", quantised::leaky_relu),
     (MICROSOFT, "QLinearSoftmax", quantised::softmax),
-    (MICROSOFT, "QLinearReduceMean", quantised::reduce_mean),
     (MICROSOFT, "QLinearAveragePool", quantised::average_pool),
     (MICROSOFT, "QLinearGlobalAveragePool", quantised::global_average_pool),
     (MICROSOFT, "QLinearConcat", quantised::concat),
@@ -70,8 +71,12 @@ pub fn expand(model: &mut ModelProto) -> Result<(), LoadError> {
     if found { expand_graph(graph, &opsets, &mut Names::of(graph)) } else { Ok(()) }
 }
 
+/// How a node is taken apart. What there is an operator of our own for stays whole.
 fn entry(node: &NodeProto) -> Option<Expand> {
     let domain = proto::domain(&node.domain);
+    if ops::is_own(domain, &node.op_type) {
+        return None;
+    }
     TABLE.iter().find(|(known, name, _)| (*known, *name) == (domain, &*node.op_type)).map(|&(_, _, expand)| expand)
 }
 

@@ -14,10 +14,13 @@ use super::writer::Names;
 use crate::engine::LoadError;
 
 /// Loading takes time by the square of the number of nodes, so a file of a few lines must not unfold into a million.
-pub const MOST_NODES: usize = 20_000;
+const MOST_NODES: usize = 20_000;
 
-/// Calls within calls, which take stack.
-const DEEPEST: usize = 100;
+/// The same in bytes: constants are copied with the nodes that hold them.
+const MOST_BYTES: usize = 1 << 28;
+
+/// Calls within calls, and graphs within graphs once they are written out: both take stack, here and later.
+const DEEPEST: usize = 64;
 
 /// What tract's messages do not decode of a function: values of attributes that a call may leave out, and the name that
 /// distinguishes functions of one name.
@@ -33,6 +36,31 @@ struct FunctionExtras {
     defaults: Vec<AttributeProto>,
     #[prost(string, tag = "13")]
     overload: String,
+}
+
+/// How much has been copied.
+#[derive(Default)]
+pub struct Written {
+    nodes: usize,
+    bytes: usize,
+}
+
+impl Written {
+    /// Counts nodes that are about to be copied, those of inner graphs too; in words what is too much.
+    pub fn add(&mut self, nodes: &[NodeProto]) -> Result<(), String> {
+        self.nodes += nodes.len();
+        for node in nodes {
+            for inner in node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs)) {
+                proto::walk(inner, &mut |graph| self.nodes += graph.node.len());
+            }
+            self.bytes = self.bytes.saturating_add(node.encoded_len());
+        }
+        match (self.nodes > MOST_NODES, self.bytes > MOST_BYTES) {
+            (true, _) => Err(format!("more than {MOST_NODES} nodes")),
+            (_, true) => Err(format!("more than {} MiB", MOST_BYTES >> 20)),
+            _ => Ok(()),
+        }
+    }
 }
 
 struct Function {
@@ -64,7 +92,14 @@ pub fn inline(model: &mut ModelProto, bytes: &[u8]) -> Result<(), LoadError> {
     let mut opsets = model.opset_import.clone();
     if let Some(graph) = &mut model.graph {
         let names = Names::of(graph);
-        let mut inliner = Inliner { functions: &functions, opsets: &mut opsets, names, written: 0, open: Vec::new() };
+        let mut inliner = Inliner {
+            functions: &functions,
+            opsets: &mut opsets,
+            names,
+            written: Written::default(),
+            depth: 0,
+            open: Vec::new(),
+        };
         inliner.graph(graph)?;
     }
     model.opset_import = opsets;
@@ -75,18 +110,26 @@ struct Inliner<'f> {
     functions: &'f HashMap<Key, Function>,
     opsets: &'f mut Vec<OperatorSetIdProto>,
     names: Names,
-    written: usize,
+    written: Written,
+    /// Graphs around the one that is being written.
+    depth: usize,
     /// Functions that are being written out, outermost first.
     open: Vec<&'f Key>,
 }
 
 impl<'f> Inliner<'f> {
     fn graph(&mut self, graph: &mut GraphProto) -> Result<(), LoadError> {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            let reason = format!("more than {DEEPEST} graphs lie in one another once its functions are written out");
+            return Err(LoadError::Interface(reason));
+        }
         let mut nodes = Vec::with_capacity(graph.node.len());
         for node in std::mem::take(&mut graph.node) {
             self.node(node, &mut nodes)?;
         }
         graph.node = nodes;
+        self.depth -= 1;
         Ok(())
     }
 
@@ -125,11 +168,9 @@ impl<'f> Inliner<'f> {
                 "Export it without functions",
             ));
         }
-        self.written += function.proto.node.len();
-        if self.written > MOST_NODES {
-            let reason = format!("the functions of the file unfold into more than {MOST_NODES} nodes");
-            return Err(refuse(reason, "Export a smaller model, or one without functions"));
-        }
+        self.written.add(&function.proto.node).map_err(|reason| {
+            refuse(format!("its functions unfold into {reason}"), "Export a smaller model, or one without functions")
+        })?;
         self.agree(function).map_err(|reason| {
             refuse(reason, "Export the model and its functions with the same operator set, or without functions")
         })?;

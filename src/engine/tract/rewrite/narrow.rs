@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 
 use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto, type_proto};
+use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, ValueInfoProto, type_proto};
 
 use super::super::checks::attribute;
 use super::super::proto;
@@ -56,7 +56,7 @@ fn names_it(attribute: &AttributeProto) -> bool {
 
 fn element_type(info: &ValueInfoProto) -> Option<i32> {
     let type_proto::Value::TensorType(tensor) = info.r#type.as_ref()?.value.as_ref()?;
-    Some(tensor.elem_type)
+    Some(tensor.elem_type).filter(|&kind| kind != 0)
 }
 
 fn make_single(info: &mut ValueInfoProto) {
@@ -109,6 +109,10 @@ fn rename(graph: &mut GraphProto, renamed: &HashMap<String, String>) {
         }
     };
     for node in &mut graph.node {
+        // A node without a name is known by what it makes.
+        if let (true, Some(output)) = (node.name.is_empty(), node.output.first()) {
+            node.name.clone_from(output);
+        }
         node.input.iter_mut().chain(&mut node.output).for_each(new);
         for attribute in &mut node.attribute {
             for inner in attribute.g.iter_mut().chain(&mut attribute.graphs) {
@@ -207,16 +211,37 @@ fn node(names: &mut Names, domain: &str, operator: &str, input: &str, output: &s
 fn known_types(graph: &GraphProto) -> Types {
     let infos = graph.input.iter().chain(&graph.output).chain(&graph.value_info);
     let told = infos.filter_map(|info| Some((info.name.clone(), element_type(info)?)));
-    let stored = graph.initializer.iter().map(|weight: &TensorProto| (weight.name.clone(), weight.data_type));
+    let stored = graph.initializer.iter().map(|weight| (weight.name.clone(), weight.data_type));
     let mut types: Types = told.chain(stored).collect();
     for node in &graph.node {
-        let value = attribute(node, "value").and_then(|value| value.t.as_ref()).map(|value| value.data_type);
-        let made = value.or_else(|| attribute(node, "to").and_then(|to| i32::try_from(to.i).ok()));
-        if let (Some(kind), Some(output), "Constant" | "Cast") = (made, node.output.first(), &*node.op_type) {
+        let known = node.output.first().filter(|output| !types.contains_key(*output));
+        if let (Some(output), Some(kind)) = (known, result_type(node, &types)) {
             types.insert(output.clone(), kind);
         }
     }
     types
+}
+
+/// The element type of a node's first output where it follows simply; the file tells most of the others.
+fn result_type(node: &NodeProto, types: &Types) -> Option<i32> {
+    let of = |at: usize| node.input.get(at).and_then(|name| types.get(name)).copied();
+    match &*node.op_type {
+        "Cast" => attribute(node, "to").and_then(|to| i32::try_from(to.i).ok()),
+        "CastLike" | "Where" => of(1),
+        "Constant" => attribute(node, "value").and_then(|value| value.t.as_ref()).map(|value| value.data_type),
+        "ConstantOfShape" => {
+            Some(attribute(node, "value").and_then(|value| value.t.as_ref()).map_or(SINGLE, |value| value.data_type))
+        }
+        "Equal" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" | "And" | "Or" | "Not" | "IsNaN" | "IsInf" => {
+            Some(DataType::Bool as i32)
+        }
+        "Shape" | "Size" | "NonZero" | "ArgMax" | "ArgMin" => Some(DataType::Int64 as i32),
+        "DequantizeLinear" => of(1),
+        "QuantizeLinear" | "OneHot" => of(2),
+        // What is left computes in one type.
+        "If" | "Loop" | "Scan" | "DynamicQuantizeLinear" | "EyeLike" | "Bernoulli" | "BitCast" => None,
+        _ => of(0).or_else(|| of(1)),
+    }
 }
 
 /// The narrow type that a node says its result is rounded to.
@@ -238,5 +263,110 @@ fn rounds_to(node: &NodeProto, types: &Types) -> Result<Option<i32>, LoadError> 
         },
         "BitCast" => Err(refused("it takes apart the bits of numbers, in a model of half precision")),
         _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::writer::{stored, tensor};
+    use super::*;
+    use tract_onnx::pb::tensor_proto::DataLocation;
+    use tract_onnx::pb::{TensorProto, TypeProto};
+
+    fn info(name: &str, elem_type: i32) -> ValueInfoProto {
+        let value = Some(type_proto::Value::TensorType(type_proto::Tensor { elem_type, shape: None }));
+        let r#type = Some(TypeProto { value, ..Default::default() });
+        ValueInfoProto { name: name.into(), r#type, ..Default::default() }
+    }
+
+    fn node(operator: &str, inputs: &[&str], output: &str, attribute: Vec<AttributeProto>) -> NodeProto {
+        NodeProto {
+            op_type: operator.into(),
+            input: inputs.iter().map(|&name| name.into()).collect(),
+            output: vec![output.into()],
+            attribute,
+            ..Default::default()
+        }
+    }
+
+    fn operators(graph: &GraphProto) -> Vec<&str> {
+        graph.node.iter().map(|node| &*node.op_type).collect()
+    }
+
+    fn weight(name: &str) -> TensorProto {
+        TensorProto { name: name.into(), ..stored(DataType::Float16, &[1], vec![0, 0x3c]) }
+    }
+
+    #[test]
+    fn inside_it_is_single_and_outside_half() {
+        let mut graph = GraphProto {
+            input: vec![info("x", HALF)],
+            output: vec![info("y", HALF)],
+            node: vec![node("Mul", &["x", "w"], "y", vec![])],
+            initializer: vec![weight("w")],
+            ..Default::default()
+        };
+        widen(&mut graph).unwrap();
+        assert_eq!(operators(&graph), ["Cast", "Mul", "Cast"]);
+        assert_eq!((element_type(&graph.input[0]), element_type(&graph.output[0])), (Some(HALF), Some(HALF)));
+        assert_eq!((&*graph.node[0].input[0], &*graph.node[2].output[0]), ("x", "y"));
+        assert_eq!(graph.node[0].output[0], graph.node[1].input[0]);
+        assert_eq!((graph.initializer[0].data_type, &*graph.initializer[0].name), (SINGLE, "w"));
+        // Messages speak of the node by the name of what it made.
+        assert_eq!(graph.node[1].name, "y");
+    }
+
+    #[test]
+    fn a_cast_to_half_rounds_and_other_weights_stay_in_their_file() {
+        let far =
+            TensorProto { data_location: Some(DataLocation::External as i32), raw_data: Vec::new(), ..weight("w") };
+        let mut graph = GraphProto {
+            input: vec![info("x", SINGLE)],
+            output: vec![info("y", SINGLE)],
+            node: vec![
+                node("Cast", &["x"], "h", vec![int("to", HALF.into())]),
+                node("Add", &["h", "w"], "s", vec![]),
+                node("Cast", &["s"], "y", vec![int("to", SINGLE.into())]),
+            ],
+            initializer: vec![far],
+            ..Default::default()
+        };
+        widen(&mut graph).unwrap();
+        assert_eq!(operators(&graph), ["Widen", "Cast", "RoundToHalf", "Add", "Cast"]);
+        assert_eq!((&*graph.node[0].output[0], &*graph.node[2].output[0]), ("w", "h"));
+        assert_eq!(graph.node[0].input[0], graph.initializer[0].name);
+    }
+
+    #[test]
+    fn inner_graphs_are_widened_and_see_the_new_names() {
+        let inner = GraphProto {
+            node: vec![node("Add", &["x", "k"], "z", vec![])],
+            output: vec![info("z", HALF)],
+            initializer: vec![weight("k")],
+            ..Default::default()
+        };
+        let branch = AttributeProto { name: "then_branch".into(), g: Some(inner), ..Default::default() };
+        let mut graph = GraphProto {
+            input: vec![info("x", HALF)],
+            output: vec![info("y", SINGLE)],
+            node: vec![
+                node("If", &["c"], "t", vec![branch]),
+                node("Cast", &["t"], "y", vec![int("to", SINGLE.into())]),
+            ],
+            ..Default::default()
+        };
+        widen(&mut graph).unwrap();
+        let inner = graph.node[1].attribute[0].g.as_ref().unwrap();
+        assert_eq!(inner.node[0].input[0], graph.node[0].output[0]);
+        assert_eq!((inner.initializer[0].data_type, element_type(&inner.output[0])), (SINGLE, Some(SINGLE)));
+    }
+
+    #[test]
+    fn without_halves_nothing_happens() {
+        let value = tensor("value", stored(DataType::Float, &[], vec![0; 4]));
+        let mut graph = GraphProto { node: vec![node("Constant", &[], "y", vec![value])], ..Default::default() };
+        let before = graph.clone();
+        widen(&mut graph).unwrap();
+        assert_eq!(graph, before);
     }
 }

@@ -1,1 +1,1 @@
-ArrayFeatureExtractor_row*"B0/in/xJ§R>þõ—¿M¿™çH¾df?*B0/out/y0Jþõ—¿™çH¾Rrtol=1e-05 atol=1e-06
+ArrayFeatureExtractor_row*"B0/in/xJ}O„¿Ñ)¢½ñˆ=Zù†¿¡	…>*B0/out/y0JÑ)¢½Zù†¿Rrtol=1e-05 atol=1e-06

@@ -1,1 +1,1 @@
-ArrayFeatureExtractor_text*Q2w-22w-32w-12w32w-12w-12w12w42w-12w12w-12w12w02w12w0B0/in/x*;2w-12w-22w-22w12w-12w-12w02w-12w-1B0/out/y0Rrtol=1e-05 atol=1e-06
+ArrayFeatureExtractor_text*N2w22w-12w-42w12w-22w22w32w-12w42w02w02w22w32w42w4B0/in/x*52w-22w22w22w02w22w22w42w02w0B0/out/y0Rrtol=1e-05 atol=1e-06

@@ -1,1 +1,1 @@
-FeatureVectorizer_row*B0/in/aJ>·Ä¿äŸ?*B0/in/bJÜ‰¸?¹Ä†½*&B0/out/y0J>·Ä¿äŸ?Ü‰¸?¹Ä†½Rrtol=1e-05 atol=1e-06
+FeatureVectorizer_row*B0/in/aJM!?dŽš¾¾*B0/in/bJü	¶<Ó—–?*&B0/out/y0JM!?dŽš¾¾ü	¶<Ó—–?Rrtol=1e-05 atol=1e-06

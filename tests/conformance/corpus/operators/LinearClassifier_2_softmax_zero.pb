@@ -1,3 +1,2 @@
-LinearClassifier_2_softmax_zero*`B0/in/xJPÁ>Œ¾*´#¾•£y¿~žŒ?÷ú
-¿
-­Q½yK¿TF ¿Œ£¿¦ç ?"É¾¤Fw?iOZ<nÄ1¿JC§¾Mk¿âf<ú"À¾W™¾#u°¿*$2yes2no2no2yes2noB0/out/y0*:B0/out/y1J(£8>—þQ?ÅM?vdË>Û-?Kö¥>.8÷>éc?h´,?1—¦>Rrtol=1e-05 atol=1e-06
+LinearClassifier_2_softmax_zero*`B0/in/xJPø5.?/äÃ>7F¿Zä°¿es?iw?Ý¾æ¸
+?§H?ÈT?Êßk?·Fé¾¢êÁ?]Ÿ¿â™\?ªäü>¥_?Xƒð?O¾?(•’¿*%2yes2yes2no2yes2noB0/out/y0*:B0/out/y1J(ïÅ{>„A?Ã‡Ê>¼?—+@?ŸQ>Þ@;¿y?‘g|?ìf<Rrtol=1e-05 atol=1e-06

@@ -1,3 +1,2 @@
-LinearRegressor_3_softmax*`B0/in/xJPÁ>Œ¾*´#¾•£y¿~Œ?÷ú
-¿
-­Q½yK¿TF ¿Œ£¿¦ç ?"É¾¤Fw?iOZ<nÄ1¿JC§¾Mk¿âf<ú"À¾W™¾#u°¿*NB0/out/y0J<·E>T~#?øÀb>?³?ÖŞ²>«êö=é®)?.Ã¢>ôï<X>]*#>h1?ğÕê>¢…b>?ç£>Rrtol=1e-05 atol=1e-06
+LinearRegressor_3_softmax*`B0/in/xJPø5.?/äÃ>7F¿Zä°¿es?iw?İ¾æ¸
+?§H?ÈT?Êßk?·Fé¾¢êÁ?]Ÿ¿â™\?ªäü>¥_?Xƒğ?O¾?(•’¿*NB0/out/y0J<K(é=GÈ²>Ôv	?{ˆ>2íÏ>Sÿ§>¾Iå=#Q=¶ÑY?{Œİ:éËR??3>æ–Â=¢f±:pTg?Rrtol=1e-05 atol=1e-06

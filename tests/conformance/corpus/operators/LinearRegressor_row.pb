@@ -1,1 +1,1 @@
-LinearRegressor_row*B0/in/xJÁ>Œ¾*´#¾•£y¿~žŒ?*B0/out/y0Jî8?Rrtol=1e-05 atol=1e-06
+LinearRegressor_row*B0/in/xJø5.?/äÃ>7F¿Zä°¿*B0/out/y0JÒvq¿Rrtol=1e-05 atol=1e-06

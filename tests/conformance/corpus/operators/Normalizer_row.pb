@@ -1,1 +1,1 @@
-Normalizer_row*B0/in/xJ/ºÁ¿’§*¾çÁx¿™]Ò¿* B0/out/y0J“¨¿/Ã‹½ºË¾ñH,¿Rrtol=1e-05 atol=1e-06
+Normalizer_row*B0/in/xJË±¢¿ƒì¾Çñ»ü©¿* B0/out/y0J"¿0¿|™½ø‚»38¿Rrtol=1e-05 atol=1e-06

@@ -1,3 +1,2 @@
-batchnormalization_rows*@B0/in/xJ0 'c>|©¤?÷:â=´"Å¿´³¾`”?ñLê>è¿j«þ>-Wj<FLþ>ÌsÓ¿*B0/in/sJI©¿ï²“>7/*À*B0/in/bJ#!‹¿0³?.&
-¿*B0/in/mJ[ ’=sü×¿Áeµ?*B0/in/vJ”%|?
-Ü?8ÕN?*BB0/out/y0J00¡¿lÎÚ?‹ÝT@˜??ìYŽ? l>˜eÃ¿dÍ†?îš@JÇ‚¿uçµ?j£ARrtol=2e-05 atol=1e-06
+batchnormalization_rows*@B0/in/xJ0`”?ñLê>è¿j«þ>-Wj<FLþ>ÌsÓ¿(ez¿tV?Ë¥¢¾Ó!z>üyè?*B0/in/sJ.&
+¿[ ’=sü×¿*B0/in/bJÁeµ?(Kø>Làþ½*B0/in/mJqª> 'c>|©¤?*B0/in/vJ_G?Z‘@ZŒY?*BB0/out/y0J0 ´T?EXþ>*¤J@Þ¥¤?´÷ò>à©?TU1@Ù>‚œ?©´ì?”Þø>^Œ¿Rrtol=2e-05 atol=1e-06

@@ -1,1 +1,1 @@
-dequantizelinear_block_-1*B0/in/xJ-àx+[n*2B0/out/y0J ùÒÃ‡ùFBšaÃšaƒÂßÔ˜ÀyÅŞÀ!÷ÂÈÁRrtol=0 atol=0
+dequantizelinear_block_-1*B0/in/xJ¦-€8İ°ğ*2B0/out/y0J >bLAû‰´ÂNÃÄL†Ã8!¹ÁŒC&ÖC»;ECRrtol=0 atol=0

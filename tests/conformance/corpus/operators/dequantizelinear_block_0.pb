@@ -1,1 +1,1 @@
-dequantizelinear_block_0*B0/in/xJR„>3v°*BB0/out/y0J00ÙÂú~“ÃÁ€ÆÁÕÌÁÀş³A%dÂ‚*ÆÂ5ÛšÁ8‚ÃY·¾Àx¢?Ã.ÃRrtol=0 atol=0
+dequantizelinear_block_0*B0/in/xJŠÌsàB”9Pà"âU*BB0/out/y0J0÷Ï¸Bjyğ¿Ø1‰AşúC)™°Â'BĞÛ¾EÂÍ³uCöAmÀüğ‰À¨MÂRrtol=0 atol=0

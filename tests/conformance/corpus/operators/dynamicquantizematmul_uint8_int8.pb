@@ -1,1 +1,1 @@
- dynamicquantizematmul_uint8_int8*pB0/in/aJ`÷-‰¾×ZÃ¿‹1¿j &?òÜ¾>”À¾P1?ü%X¿ıLª¿k*3?-q½:?ßº¬>6Êj?©Ü“¿ÔD¾H7¿z*?ıÀ$i×?¢¢™¿8X¾D(à¾²Q?*NB0/out/y0J<yğÙ¿Æ2BA~l¿~­Á=‘ä¿`2İ@U×û¿p7ZÀ´y‡@«!½ÀgKŠÀ¼ßË@e™ÊÀzğ>â3vÀRrtol=1e-05 atol=1e-06
+ dynamicquantizematmul_uint8_int8*pB0/in/aJ`{d:Àr–†¿×¢ç¾qÑ=ççT¾½ï¶?½¬˜?múñ=#¨¾U÷¿ Ì=¿÷-‰¾×ZÃ¿‹1¿j &?òÜ¾>”À¾P1?ü%X¿ıLª¿k*3?-q½:?ßº¬>*NB0/out/y0J<·DÁŠ#Ÿ@˜^ùÀT‹AnÖA°˜`Átü@ÀGŒÄ@ÎuA¢&@=¹@#??–ÀŠ-@‡ª±@Rrtol=1e-05 atol=1e-06

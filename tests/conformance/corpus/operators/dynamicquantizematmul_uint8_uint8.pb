@@ -1,1 +1,1 @@
-!dynamicquantizematmul_uint8_uint8*pB0/in/aJ`…¤%¿b†7¿Ên@?0à&À>Ø¿)™!¿õœ¿gì„>w¾#?$?ÀD£<Âdn?,Ñ?fè¯?_¤@£µ>¥-¾¯ù…?Õë³=¾Å¼ß&ÀPlT¿›‰£¿Œ;=*NB0/out/y0J<+A»[÷Àö¾>KÑÀV7NÀü›gÀzFAXTÀÄÔmA³S<@Ùß@ü3p?LXÀ½)@·šç?Rrtol=1e-05 atol=1e-06
+!dynamicquantizematmul_uint8_uint8*pB0/in/aJ`ëÆ?+€	¿PWÃ>XD?‹Œ¿ˆ¼>C^c>´¿~¿öŠ÷¾¨Ô>?×,?…¤%¿b†7¿Ên@?0à&À>Ø¿)™!¿õœ¿gì„>w¾#?$?ÀD£<Âdn?*NB0/out/y0J<^{‡@©ºAÅâÀúÚª¿M»@#xOÀ±dÀ{WŒ?J—ÉÀÎ)oÁˆŸ@$O#¿àğ@¼üÛ@4—>Rrtol=1e-05 atol=1e-06

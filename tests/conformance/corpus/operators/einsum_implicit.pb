@@ -1,1 +1,1 @@
-einsum_implicit*)B0/in/x0JºÏæ>\%À<	3¿×5?U·¿µÓˆ¾*)B0/in/x1J±É¾™0Y?=…~>NKv>!Xî¾X	Ð¼*"B0/out/y0JÎÓŒ¾ŒOû½UÃ¦¾?z‡>Rrtol=0.0001 atol=1e-05
+einsum_implicit*)B0/in/x0JµÓˆ¾±É¾™0Y?=…~>NKv>!Xî¾*)B0/in/x1JX	Ð¼UK'¾=<0?ÀU¾!v}?Î¬Ú¿*"B0/out/y0JM;A?Á`°¿oš¾c4?Rrtol=0.0001 atol=1e-05

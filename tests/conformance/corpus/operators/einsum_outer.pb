@@ -1,1 +1,2 @@
-einsum_outer*B0/in/x0J£z?ê£E?*B0/in/x1Ju‡¿y¤?N«–¿**B0/out/y0J87„¿‹¡?Fƒ“¿’„P¿Ëõ}?˜¤h¿Rrtol=0.0001 atol=1e-05
+einsum_outer*B0/in/x0J;f?fb0>*B0/in/x1JoÂb¿t¿61¨¾**B0/out/y0JS
+~¿Õ¡¿Om¼¾Õ<¾¦G¾öÄg½Rrtol=0.0001 atol=1e-05

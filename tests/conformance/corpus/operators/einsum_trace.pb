@@ -1,1 +1,1 @@
-einsum_trace*5B0/in/x0J$;f?fb0>oÂb¿t¿61¨¾xğX½IP:¿İ/?i´¿*B0/out/y0J;f?61¨¾i´¿Rrtol=0.0001 atol=1e-05
+einsum_trace*5B0/in/x0J$xğX½IP:¿İ/?i´¿pÄ½üûê¼Â]ï¿‡¼Œ>Ö¢¿*B0/out/y0JxğX½pÄ½Ö¢¿Rrtol=0.0001 atol=1e-05

@@ -1,1 +1,3 @@
-einsum_transpose*)B0/in/x0JÚWe¿ ¾—¿K!|>ö"×¿?ýB>aE:¿**B0/out/y0JÚWe¿ö"×¿ ¾—¿?ýB>K!|>aE:¿Rrtol=0.0001 atol=1e-05
+einsum_transpose*)B0/in/x0JaE:¿
+&º¾Ñ^>&,@<½'ç?´/?**B0/out/y0JaE:¿&,@<
+&º¾½'ç?Ñ^>´/?Rrtol=0.0001 atol=1e-05

@@ -1,1 +1,2 @@
-)matmulintegertofloat_per_column_int8_int8*(B0/in/aJö¯3’|¢M}âá Cj­G9ş‚FèÆ*NB0/out/y0J<úL@LPAéSYAB!ÿÀÄ2Áµü·@€ÿš¿Ğƒ?´<A\„@Dz¿.m“@\‡5@$ôàÁ¬¢¿@Rrtol=1e-05 atol=1e-06
+)matmulintegertofloat_per_column_int8_int8*(B0/in/aJ%KDÆ'ÅÍü„dñ«2ğ
+H(ìXÖú÷*NB0/out/y0J<Â@èÚ,AÏp“Ál°CÀ]ÜÁ¤„b¿Ìê9À€ÅAƒV¥ÁåßAB#‡?TÃ@-.@dr@Äãä?Rrtol=1e-05 atol=1e-06

@@ -1,1 +1,1 @@
-qgemm_float_alpha_uint8_int8*(B0/in/aJ7³[3ı§üV.d1%^.™ü~e*NB0/out/y0J<&C@5^‚¿ÉTÕÀvOAyXŞÀü¹ÀO+Àxz)ÁPüA«­>Úù~¾äa¯@ÖÅÁÛh¤@¬‹/ÁRrtol=1e-05 atol=1e-06
+qgemm_float_alpha_uint8_int8*(B0/in/aJXÑeÕıqo+¸¾ˆœso…?D]ˆ›ú*NB0/out/y0J<ù1@|aªÀ|¿˜Áù~~À"lp@´7l@TãÁ¢’øÀd;WÁaÃÀF‚@îÉ0ÁĞÁ¹ü£À×…@Rrtol=1e-05 atol=1e-06

@@ -1,1 +1,1 @@
-qgemm_float_uint8_int8*(B0/in/aJ7³[3ı§üV.d1%^.™ü~e*NB0/out/y0J<pÎØ? @yÇŒÁ«­A~j Á9’Á´7˜¿—ËÁ…Z…AÏf…@âœÀ–!rAëâ£ÁF%!A¯”ÁRrtol=1e-05 atol=1e-06
+qgemm_float_uint8_int8*(B0/in/aJXÑeÕıqo+¸¾ˆœso…?D]ˆ›ú*NB0/out/y0J<äƒ@–!ÂÀ7x*ÂK¦òÀƒ/\@ZÓ|@öu:ÁÇºŸÁ8EÔÁ‘íNÁ†8–@–!ŒÁ‰A¶ÁbÁO¯ˆ@Rrtol=1e-05 atol=1e-06

@@ -1,2 +1,1 @@
-qgemm_float_uint8_uint8*(B0/in/aJÛ60ñ2³¤CË=*ÌðùÆu…	–]ç*NB0/out/y0J<"ljÁj¼ÂAg"ü¿q¬	B
-FB g]ÁyGBí•Á±.ùA·ÁáX×¿šæB°áÙ¿ÑoçAyX¢ARrtol=1e-05 atol=1e-06
+qgemm_float_uint8_uint8*(B0/in/aJ@ÄÔ©F9K!a°ynþ“2PYõWÛ9í:*NB0/out/y0J<?56@]K‰Á…ZÁt$»Ac]B ˆ@”e À|ÿÁ	B`BAÏA—ªÀù~ïÁDØÌAxBRrtol=1e-05 atol=1e-06

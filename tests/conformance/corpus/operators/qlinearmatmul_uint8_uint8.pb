@@ -1,1 +1,1 @@
-qlinearmatmul_uint8_uint8*(B0/in/aJÛ60ñ2³¤CË=*ÌðùÆu…	–]ç*MB0/out/yJ<ÍÌÌ¿gfÖAÍÌÌ¿š™	Bš™	BÍÌÌ¿gfBÍÌÌ¿š™ùAÍÌÌ¿š™™¿33Bš™™¿š™éAgf–ARrtol=1e-06 atol=0.4004
+qlinearmatmul_uint8_uint8*(B0/in/aJ@ÄÔ©F9K!a°ynþ“2PYõWÛ9í:*MB0/out/yJ<gfæ@ÍÌÌ¿ÍÌÌ¿ÍÌœAÍÌìAÍÌAÍÌÌ¿ÍÌÌ¿33óAÍÌìAš™YAÍÌÌ¿ÍÌÌ¿ÍÌ¬A33ãARrtol=1e-06 atol=0.4004

@@ -1,1 +1,1 @@
-quantizelinear_axis_0*@B0/in/xJ0‹Ë¿Z®›Àm#@cAE1¾¶CÙ?,Ãë¿ô@ú¿¾Ñ½À>Gü?@ï¯À…À*B0/out/y0JûĞTıõôŒ*•ÕRrtol=1e-05 atol=1e-06
+quantizelinear_axis_0*@B0/in/xJ0#v”¿ä@/¾ûË×ÀÀŸ?q3¢¿°§ºU%Á€ù—À‹Ë¿Z®›Àm#@cA*B0/out/y0Jõÿ¾øşÑæ÷¢6Rrtol=1e-05 atol=1e-06

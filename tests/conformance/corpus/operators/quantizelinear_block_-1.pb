@@ -1,1 +1,1 @@
-quantizelinear_block_-1*0B0/in/xJ Ö9¡Àx"®À¿4€@èÜ¿ÀêùÕ?zJ@@!2Á‰Á>?*B0/out/y0J­­×Ê{‹’¨Rrtol=1e-05 atol=1e-06
+quantizelinear_block_-1*0B0/in/xJ âw¸?¾äˆ@˜¸`@qÛ‡@¼»5@¥y>édÚ?hÒ_¿*B0/out/y0J™œåæ§¦!Rrtol=1e-05 atol=1e-06

@@ -2,12 +2,12 @@
 //! `QuantizeLinear`; where everything is stored in the file it is computed once, when a plan is built.
 
 use tract_onnx::pb::tensor_proto::DataType as OnnxType;
-use tract_onnx::prelude::{Arc, DatumExt, DatumType, TVec, Tensor, TractError, TractResult, TypedFact, tvec};
+use tract_onnx::prelude::{Arc, Datum, DatumExt, DatumType, TVec, Tensor, TractError, TractResult, TypedFact, tvec};
 
 use super::super::Kernel;
 use super::super::node::{Node, malformed};
-use super::super::values::{one_of, required, tensor};
-use super::scales::{Spread, integers};
+use super::super::values::{one_of, required, slice, tensor};
+use super::scales::{Params, Spread};
 use crate::engine::tract::checks::Refusal;
 
 #[derive(Debug)]
@@ -46,12 +46,23 @@ impl Kernel for Dequantize {
     fn run(&self, inputs: &[Option<&Tensor>]) -> TractResult<TVec<Tensor>> {
         let input = required(inputs, 0)?;
         let params = self.spread.fit(input.shape(), required(inputs, 1)?, inputs.get(2).copied().flatten())?;
-        let values = integers(input)?;
-        let mut made = Vec::with_capacity(values.len());
-        params.runs(values.len(), |scale, zero_point, from, to| {
-            let one = |&x: &i32| x.wrapping_sub(zero_point) as f32 * scale;
-            made.extend(values.get(from..to).unwrap_or_default().iter().map(one));
-        });
+        let made = match input.datum_type() {
+            DatumType::U8 => dequantise::<u8>(input, &params),
+            DatumType::I8 => dequantise::<i8>(input, &params),
+            DatumType::U16 => dequantise::<u16>(input, &params),
+            DatumType::I16 => dequantise::<i16>(input, &params),
+            _ => dequantise::<i32>(input, &params),
+        }?;
         Ok(tvec![tensor(input.shape(), made)?])
     }
+}
+
+fn dequantise<T: Datum + Copy + Into<i32>>(input: &Tensor, params: &Params) -> TractResult<Vec<f32>> {
+    let values = slice::<T>(input)?;
+    let mut made = Vec::with_capacity(values.len());
+    params.runs(values.len(), |scale, zero_point, from, to| {
+        let one = |&x: &T| x.into().wrapping_sub(zero_point) as f32 * scale;
+        made.extend(values.get(from..to).unwrap_or_default().iter().map(one));
+    });
+    Ok(made)
 }

@@ -10,7 +10,7 @@ use tract_onnx::prelude::{
 
 use super::super::Kernel;
 use super::super::node::{Node, malformed};
-use super::super::values::{floats, one_of, required, tensor};
+use super::super::values::{one_of, required, slice, tensor};
 use super::scales::{Params, Spread};
 use crate::engine::tract::checks::Refusal;
 
@@ -83,15 +83,24 @@ impl Kernel for Quantize {
     fn run(&self, inputs: &[Option<&Tensor>]) -> TractResult<TVec<Tensor>> {
         let (input, scale, zero_point) = (required(inputs, 0)?, required(inputs, 1)?, inputs.get(2).copied().flatten());
         let params = self.spread.fit(input.shape(), scale, zero_point)?;
-        let (shape, values) = (input.shape(), floats(input)?);
+        let shape = input.shape();
+        let wide = input.cast_to::<f32>()?;
+        let values = slice::<f32>(&wide)?;
         let output = self.output(zero_point.map(Tensor::datum_type))?;
         Ok(tvec![match output {
-            DatumType::U8 => tensor(shape, quantise(&values, &params, (0, 255), |x| x as u8))?,
-            DatumType::I8 => tensor(shape, quantise(&values, &params, (-128, 127), |x| x as i8))?,
-            DatumType::U16 => tensor(shape, quantise(&values, &params, (0, 65_535), |x| x as u16))?,
-            _ => tensor(shape, quantise(&values, &params, (-32_768, 32_767), |x| x as i16))?,
+            DatumType::U8 => tensor(shape, quantise(values, &params, (0, 255), |x| x as u8))?,
+            DatumType::I8 => tensor(shape, quantise(values, &params, (-128, 127), |x| x as i8))?,
+            DatumType::U16 => tensor(shape, quantise(values, &params, (0, 65_535), |x| x as u16))?,
+            _ => tensor(shape, quantise(values, &params, (-32_768, 32_767), |x| x as i16))?,
         }])
     }
+}
+
+/// To the nearest whole number, halves to even, of a number of at most 2^22: past 1.5 * 2^23 floats are whole. Unlike the
+/// library's function it is two additions, which the compiler makes vectors of.
+fn round(x: f32) -> f32 {
+    const WHOLE: f32 = 12_582_912.0;
+    (x + WHOLE) - WHOLE
 }
 
 /// `range` is that of the type, `narrow` the conversion of a whole number within it.
@@ -101,8 +110,20 @@ pub fn quantise<T: Datum>(values: &[f32], params: &Params, range: (i32, i32), na
         let (least, most) = ((range.0 - zero_point) as f32, (range.1 - zero_point) as f32);
         let zero_point = zero_point as f32;
         // The order of the clamps decides what becomes of "not a number": the least.
-        let one = |&x: &f32| narrow((x / scale).max(least).min(most).round_ties_even() + zero_point);
+        let one = |&x: &f32| narrow(round((x / scale).max(least).min(most)) + zero_point);
         made.extend(values.get(from..to).unwrap_or_default().iter().map(one));
     });
     made
+}
+
+#[cfg(test)]
+mod tests {
+    use super::round;
+
+    #[test]
+    fn halves_go_to_the_even_neighbour() {
+        for x in [-131_070.0, -2.5, -1.5, -0.500_000_06, -0.5, -0.0, 0.49, 0.5, 1.5, 2.5, 254.5, 65_534.5, 131_070.0] {
+            assert_eq!(round(x), f32::round_ties_even(x), "{x}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ use tract_onnx::tract_hir::internal::DatumTypeExt;
 use super::super::Kernel;
 use super::super::node::Node;
 use super::super::values::{one_of, required, slice, tensor};
+use super::linear::affordable;
 use crate::engine::tract::checks::Refusal;
 
 #[derive(Debug)]
@@ -17,7 +18,8 @@ pub fn build(_: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
 
 fn pick<T: Datum>(input: &Tensor, columns: usize, places: &[usize], shape: &[usize]) -> TractResult<Tensor> {
     let values = slice::<T>(input)?;
-    let rows = if columns == 0 { 0 } else { values.len() / columns };
+    let rows = values.len().checked_div(columns).unwrap_or(0);
+    affordable(rows, places.len())?;
     let picked = (0..rows).flat_map(|row| places.iter().map(move |place| values[row * columns + place].clone()));
     tensor(shape, picked.collect())
 }

@@ -7,6 +7,7 @@ use tract_onnx::tract_hir::internal::DatumTypeExt;
 use super::super::Kernel;
 use super::super::node::{Node, malformed};
 use super::super::values::{one_of, required, slice, tensor};
+use super::linear::affordable;
 use crate::engine::tract::checks::Refusal;
 
 #[derive(Debug)]
@@ -44,7 +45,7 @@ impl Kernel for CDist {
         let (wide_a, wide_b) = (a.cast_to::<f64>()?, b.cast_to::<f64>()?);
         let (left, right) = (slice::<f64>(&wide_a)?, slice::<f64>(&wide_b)?);
         let row = |values: &[f64], at: usize| at * columns..values.len().min((at + 1) * columns);
-        let mut out = Vec::with_capacity(rows * others);
+        let mut out = Vec::with_capacity(affordable(rows, others)?);
         for i in 0..rows {
             for j in 0..others {
                 let pairs = left[row(left, i)].iter().zip(&right[row(right, j)]);

@@ -6,7 +6,7 @@ use tract_onnx::prelude::{Arc, DatumExt, TDim, TVec, Tensor, TractError, TractRe
 use super::super::Kernel;
 use super::super::node::{Node, malformed};
 use super::super::values::{floats, one_of, required, tensor};
-use super::linear::NUMBERS;
+use super::linear::{NUMBERS, affordable};
 use crate::engine::tract::checks::Refusal;
 
 /// The most columns that are believed: a file of a few bytes could ask for any number.
@@ -45,7 +45,7 @@ impl Kernel for FeatureVectorizer {
         let rows_of = |input: &Tensor| if input.rank() > 1 { input.shape()[0] } else { 1 };
         let rows = rows_of(required(inputs, 0)?);
         let total: usize = self.widths.iter().sum();
-        let mut out = vec![0f32; rows * total];
+        let mut out = vec![0f32; affordable(rows, total)?];
         let mut start = 0;
         for (at, &width) in self.widths.iter().enumerate() {
             let input = required(inputs, at)?;

@@ -48,6 +48,16 @@ pub fn check_columns(wanted: usize, got: usize) -> TractResult<()> {
     Err(TractError::msg(format!("it was fitted on {wanted} columns and gets {got}")))
 }
 
+/// The most elements of a table that is as large as two others multiplied: a request of a few megabytes must not ask for
+/// more than the machine has.
+const LARGEST_TABLE: usize = 1 << 28;
+
+/// The elements of a table, unless they are out of all proportion.
+pub fn affordable(rows: usize, columns: usize) -> TractResult<usize> {
+    let count = rows.checked_mul(columns).filter(|&count| count <= LARGEST_TABLE);
+    count.ok_or_else(|| TractError::msg(format!("an answer of {rows} rows with {columns} columns is too large")))
+}
+
 /// The scalar product, summed in eight lanes.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0f32; 8];

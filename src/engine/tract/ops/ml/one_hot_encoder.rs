@@ -7,7 +7,7 @@ use tract_onnx::prelude::{Arc, DatumExt, DatumType, TVec, Tensor, TractError, Tr
 use super::super::Kernel;
 use super::super::node::{Node, malformed};
 use super::super::values::{one_of, required, slice, tensor};
-use super::linear::NUMBERS;
+use super::linear::{NUMBERS, affordable};
 use crate::engine::tract::checks::Refusal;
 
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Kernel for OneHotEncoder {
     fn run(&self, inputs: &[Option<&Tensor>]) -> TractResult<TVec<Tensor>> {
         let input = required(inputs, 0)?;
         let places = self.places(input)?;
-        let mut out = vec![0f32; places.len() * self.width];
+        let mut out = vec![0f32; affordable(places.len(), self.width)?];
         for (row, place) in out.chunks_exact_mut(self.width).zip(places) {
             match place {
                 Some(place) => row[place] = 1.0,

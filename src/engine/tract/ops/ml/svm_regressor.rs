@@ -29,7 +29,7 @@ pub fn build(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
     let (Some(&rho), true, false) = (node.floats("rho")?.first(), fits, coefficients.is_empty()) else {
         return Err(malformed("its coefficients, support vectors and offset do not fit each other"));
     };
-    let columns = if support == 0 { coefficients.len() } else { vectors.len() / support };
+    let columns = vectors.len().checked_div(support).unwrap_or(coefficients.len());
     if columns == 0 || (support > 0 && vectors.len() % support != 0) {
         return Err(malformed(format!("it has {} numbers in {support} support vectors", vectors.len())));
     }

@@ -1,5 +1,5 @@
 //! Functions of one number that tract computes wrongly or only for some types: `Celu` with another alpha than 1, `Softplus`
-//! and `Mish` and areas of hyperbolas of large numbers, `Swish` with an alpha, `Clip` with one bound, `Round` and `Sigmoid`
+//! and areas of hyperbolas of large numbers, `Swish` with an alpha, `Clip` with one bound, `Round` and `Sigmoid`
 //! in double precision, and the questions `IsNaN` and `IsInf`.
 
 use tract_onnx::prelude::tract_num_traits::Bounded;
@@ -16,7 +16,6 @@ enum Function {
     Acosh,
     Asinh,
     Celu,
-    Mish,
     Round,
     Sigmoid,
     Softplus,
@@ -49,10 +48,6 @@ pub fn celu(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
     build(node, Function::Celu)
 }
 
-pub fn mish(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
-    build(node, Function::Mish)
-}
-
 pub fn round(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
     build(node, Function::Round)
 }
@@ -74,13 +69,22 @@ impl Activation {
         match self.function {
             Function::Acosh => x.acosh(),
             Function::Asinh => x.asinh(),
-            Function::Mish => x * softplus_of(x).tanh(),
             Function::Round => x.round_ties_even(),
             Function::Sigmoid => 1.0 / (1.0 + (-x).exp()),
             Function::Celu if x < 0.0 => self.alpha * (x / self.alpha).exp_m1(),
             Function::Celu => x,
             Function::Softplus => softplus_of(x),
             Function::Swish => x / (1.0 + (-self.alpha * x).exp()),
+        }
+    }
+}
+
+impl Activation {
+    fn fast(&self) -> Option<fn(f32) -> f32> {
+        match self.function {
+            Function::Softplus => Some(|x| if x > 0.0 { x + (-x).exp().ln_1p() } else { x.exp().ln_1p() }),
+            Function::Round => Some(f32::round_ties_even),
+            _ => None,
         }
     }
 }
@@ -100,6 +104,10 @@ impl Kernel for Activation {
 
     fn run(&self, inputs: &[Option<&Tensor>]) -> TractResult<TVec<Tensor>> {
         let input = required(inputs, 0)?;
+        // What networks have many of is computed in the type it has.
+        if let (Some(function), DatumType::F32) = (self.fast(), input.datum_type()) {
+            return Ok(tvec![tensor(input.shape(), slice::<f32>(input)?.iter().map(|&x| function(x)).collect())?]);
+        }
         let values = wide(input)?.into_iter().map(|x| self.of(x)).collect();
         Ok(tvec![narrow(input.datum_type(), input.shape(), values)?])
     }

@@ -32,7 +32,13 @@ pub fn cast(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
     };
     match to.and_then(proto::datatype).map(convert::datum_type) {
         Some(to) => Ok(Arc::new(Cast { to })),
-        None => Err(malformed("it does not say which type to cast to, or one that the engine does not have")),
+        None => match to {
+            None | Some(OnnxType::Undefined) => Err(malformed("it does not say which type to cast to")),
+            Some(other) => Err(Refusal::new(
+                format!("it computes with {}, which the engine does not have", other.as_str_name().to_lowercase()),
+                "Export the model in float32, or with 8-bit integers if it is quantised",
+            )),
+        },
     }
 }
 

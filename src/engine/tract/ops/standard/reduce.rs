@@ -16,6 +16,7 @@ enum Kind {
     L1,
     L2,
     LogSum,
+    LogSumExp,
     SumSquare,
 }
 
@@ -46,6 +47,10 @@ pub fn l2(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
 
 pub fn log_sum(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
     build(node, Kind::LogSum)
+}
+
+pub fn log_sum_exp(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
+    build(node, Kind::LogSumExp)
 }
 
 pub fn sum_square(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
@@ -166,18 +171,27 @@ fn summed(input: &Tensor, reduced: &[bool], shape: &[usize], kind: Kind) -> Trac
         return Ok(tensor(shape, sums)?.cast_to_dt(datatype)?.into_owned());
     }
     let (values, mut sums) = (wide(input)?, vec![0.0; count]);
+    // Powers of e would overflow but for the largest exponent, which is taken off; an infinite one leaves itself.
+    let mut largest = vec![f64::NEG_INFINITY; if kind == Kind::LogSumExp { count } else { 0 }];
+    if kind == Kind::LogSumExp {
+        let mut next = values.iter();
+        each(input.shape(), |at| largest[place(at)] = largest[place(at)].max(*next.next().unwrap_or(&0.0)));
+    }
+    let off = |at: usize| if largest[at].is_finite() { largest[at] } else { 0.0 };
     let mut next = values.iter();
     each(input.shape(), |at| {
         let &value = next.next().unwrap_or(&0.0);
         sums[place(at)] += match kind {
             Kind::L1 => value.abs(),
             Kind::LogSum => value,
+            Kind::LogSumExp => (value - off(place(at))).exp(),
             _ => value * value,
         };
     });
-    sums.iter_mut().for_each(|sum| match kind {
+    sums.iter_mut().enumerate().for_each(|(at, sum)| match kind {
         Kind::L2 => *sum = sum.sqrt(),
         Kind::LogSum => *sum = sum.ln(),
+        Kind::LogSumExp => *sum = off(at) + sum.ln(),
         _ => {}
     });
     if datatype.is_integer() {

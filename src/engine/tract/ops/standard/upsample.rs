@@ -1,4 +1,5 @@
-//! `Upsample` of operator sets 7 and 9: `Resize` before there was `Resize`, by repetition or by straight lines.
+//! `Upsample` of operator sets 7 and 9, and `Resize` of operator set 10, which may also make smaller: by repetition or by
+//! straight lines.
 
 use tract_onnx::prelude::{Arc, Datum, TDim, TVec, Tensor, TractResult, TypedFact, tvec};
 
@@ -13,11 +14,14 @@ struct Upsample {
     linear: bool,
     /// Where they are no input.
     scales: Option<Vec<f32>>,
+    /// The least factor that it takes.
+    least: f32,
     found: Found,
 }
 
 pub fn build(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
-    if !(7..=9).contains(&node.opset()) {
+    let resize = node.operator() == "Resize" && node.opset() == 10;
+    if !resize && !(7..=9).contains(&node.opset()) {
         let hint = "Export the model with operator set 10 or later, whose Resize does the same";
         return Err(Refusal::new(format!("the engine does not have it in operator set {}", node.opset()), hint));
     }
@@ -27,7 +31,8 @@ pub fn build(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
         other => return Err(malformed(format!("it has no mode {other:?}"))),
     };
     let scales = (node.opset() < 9).then(|| node.floats("scales").map(<[f32]>::to_vec)).transpose()?;
-    Ok(Arc::new(Upsample { linear, scales, found: Found::of(node) }))
+    let least = if resize { 1e-3 } else { 1.0 };
+    Ok(Arc::new(Upsample { linear, scales, least, found: Found::of(node) }))
 }
 
 impl Upsample {
@@ -40,9 +45,11 @@ impl Upsample {
     }
 }
 
-fn check(scales: &[f32], rank: usize) -> TractResult<()> {
-    if scales.len() != rank || scales.iter().any(|scale| !(1.0..=1e6).contains(scale)) {
-        return Err(error(format!("its scales {scales:?} are not one factor of at least 1 for each of {rank} axes")));
+fn check(scales: &[f32], rank: usize, least: f32) -> TractResult<()> {
+    if scales.len() != rank || scales.iter().any(|scale| !(least..=1e6).contains(scale)) {
+        return Err(error(format!(
+            "its scales {scales:?} are not one factor of at least {least} for each of {rank} axes"
+        )));
     }
     Ok(())
 }
@@ -57,7 +64,7 @@ impl Kernel for Upsample {
         let rank = input.rank();
         let mut shape: TVec<TDim> = self.found.sizes(rank)?;
         if let Some(scales) = self.scales(known(inputs.get(1).copied().flatten()))? {
-            check(&scales, rank)?;
+            check(&scales, rank, self.least)?;
             for (axis, (size, scale)) in input.shape.iter().zip(scales).enumerate() {
                 if let Some(known) = size.to_i64().ok().and_then(|size| usize::try_from(size).ok()) {
                     shape[axis] = scaled(known, scale).into();
@@ -72,7 +79,7 @@ impl Kernel for Upsample {
     fn run(&self, inputs: &[Option<&Tensor>]) -> TractResult<TVec<Tensor>> {
         let input = required(inputs, 0)?;
         let scales = self.scales(inputs.get(1).copied().flatten())?.ok_or_else(|| error("it has no scales"))?;
-        check(&scales, input.rank())?;
+        check(&scales, input.rank(), self.least)?;
         let from = input.shape();
         let shape: Vec<usize> = from.iter().zip(&scales).map(|(&size, &scale)| scaled(size, scale)).collect();
         volume(&shape)?;
@@ -81,7 +88,11 @@ impl Kernel for Upsample {
         }
         let (mut positions, strides) = (Vec::new(), strides(from));
         each(&shape, |at| {
-            let source = |axis: usize| ((at[axis] as f32 / scales[axis]) as usize).min(from[axis] - 1) * strides[axis];
+            let source = |axis: usize| {
+                let place = at[axis] as f32 / scales[axis];
+                let place = if scales[axis] < 1.0 { place.ceil() } else { place.floor() };
+                (place as usize).min(from[axis] - 1) * strides[axis]
+            };
             positions.push((0..at.len()).map(source).sum::<usize>());
         });
         Ok(tvec![pick(input, &shape, &positions, None)?])

@@ -5,7 +5,8 @@ use tract_onnx::tract_core::broadcast::multi_broadcast;
 
 use super::super::Kernel;
 use super::super::node::Node;
-use super::super::values::{one_of, required};
+use super::super::values::{one_of, required, tensor};
+use super::limit;
 use crate::engine::tract::checks::Refusal;
 
 #[derive(Debug)]
@@ -27,11 +28,12 @@ impl Kernel for StringConcat {
     fn run(&self, inputs: &[Option<&Tensor>]) -> TractResult<TVec<Tensor>> {
         let (first, second) = (required(inputs, 0)?, required(inputs, 1)?);
         let shape = multi_broadcast(&[first.shape(), second.shape()])?;
+        limit(&shape)?;
         let (first, second) = (first.to_plain_array_view::<String>()?, second.to_plain_array_view::<String>()?);
         let apart = || TractError::msg(format!("the shapes {:?} and {:?} do not fit", first.shape(), second.shape()));
         let firsts = first.broadcast(&*shape).ok_or_else(apart)?;
         let seconds = second.broadcast(&*shape).ok_or_else(apart)?;
         let joined = firsts.iter().zip(seconds.iter()).map(|(first, second)| format!("{first}{second}")).collect();
-        Ok(tvec![super::super::values::tensor(&shape, joined)?])
+        Ok(tvec![tensor(&shape, joined)?])
     }
 }

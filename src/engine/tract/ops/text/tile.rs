@@ -5,13 +5,11 @@ use tract_onnx::prelude::{Arc, DatumExt, DatumType, TDim, TVec, Tensor, TractErr
 use super::super::Kernel;
 use super::super::node::{Node, malformed};
 use super::super::values::{one_of, required, slice, tensor};
+use super::limit;
 use crate::engine::tract::checks::Refusal;
 
 #[derive(Debug)]
 struct Tile;
-
-/// More strings than this no request means.
-const MOST: usize = 1 << 24;
 
 pub fn build(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
     if node.has_input(2) {
@@ -44,9 +42,7 @@ impl Kernel for Tile {
         let repeats = repeats(times, input.rank())?;
         let shape: Vec<usize> =
             input.shape().iter().zip(&repeats).map(|(size, times)| size.saturating_mul(*times)).collect();
-        if shape.iter().fold(1usize, |count, &size| count.saturating_mul(size)) > MOST {
-            return Err(TractError::msg(format!("it makes {shape:?} strings, which is too many")));
-        }
+        limit(&shape)?;
         let input = input.to_plain_array_view::<String>()?;
         let tiled = tract_onnx::prelude::tract_ndarray::ArrayD::from_shape_fn(&*shape, |at| {
             let from: Vec<usize> = input.shape().iter().enumerate().map(|(axis, size)| at[axis] % size).collect();

@@ -117,20 +117,6 @@ pub fn softmax(call: &Call, w: &mut Writer) -> Result<Written, Refusal> {
     quantise(call, w, &output, 3, x.value)
 }
 
-pub fn reduce_mean(call: &Call, w: &mut Writer) -> Result<Written, Refusal> {
-    let (axes, keep) = (call.attributes.ints("axes")?, call.attributes.int_or("keepdims", 1)?);
-    let x = quantised(call, 0)?;
-    let input = dequantise(w, &x);
-    let output = if call.opset() >= 18 {
-        let axes = if axes.is_empty() { String::new() } else { w.ints(axes) };
-        w.add("ReduceMean", &[&input, &axes], vec![int("keepdims", keep)])
-    } else {
-        let axes = (!axes.is_empty()).then(|| ints("axes", axes));
-        w.add("ReduceMean", &[&input], [int("keepdims", keep)].into_iter().chain(axes).collect())
-    };
-    quantise(call, w, &output, 3, x.value)
-}
-
 fn channels_first(call: &Call) -> Result<(), Refusal> {
     match call.attributes.int_or("channels_last", 0)? {
         0 => Ok(()),

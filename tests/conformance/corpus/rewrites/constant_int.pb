@@ -1,0 +1,1 @@
+constant_int*(B0/in/xJ¸V¤¾6é¿2.?Ë—@ˆ$>ŞÑd?*)B0/out/yJ)u+@Êó–?‚Œk@æË¨@h@J@x4y@Rrtol=1e-05 atol=1e-06

@@ -1,0 +1,1 @@
+function_branches_no*(B0/in/xJёV¤ѕ6йї2.?Л—@€$>ЮСd?*)B0/out/yJ’¶9?эМ%>1Еь?)ЎA’<–?(r@Rrtol=1e-05 atol=1e-06

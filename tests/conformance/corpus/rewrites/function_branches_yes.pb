@@ -1,0 +1,1 @@
+function_branches_yes*(B0/in/xJ¸V¤¾6é¿2.?Ë—@ˆ$>ÞÑd?*)B0/out/yJ¸V¤>6é?2.¿Ë—Àˆ$¾ÞÑd¿Rrtol=1e-05 atol=1e-06

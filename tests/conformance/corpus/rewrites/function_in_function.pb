@@ -1,0 +1,1 @@
+function_in_function*(B0/in/xJ¸V¤¾6é¿2.?Ë—@ˆ$>ÞÑd?*)B0/out/yJ¸V¤¼6é½2.?Ë—@ˆ$>ÞÑd?Rrtol=1e-05 atol=1e-06

@@ -1,0 +1,1 @@
+function_names_clash*(B0/in/xJ¸V¤¾6é¿2.?Ë—@ˆ$>ÞÑd?*)B0/out/yJ¸V$?6i@àŒ2¿–;ÀK (¾PŠj¿Rrtol=1e-05 atol=1e-06

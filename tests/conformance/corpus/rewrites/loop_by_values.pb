@@ -1,0 +1,1 @@
+loop_by_values*(B0/in/xJ¸V¤¾6é¿2.?Ë—@ˆ$>ŞÑd?*)B0/out/yJç?æË>WG?ÓQ@¶$²>ÿMX?Rrtol=1e-05 atol=1e-06

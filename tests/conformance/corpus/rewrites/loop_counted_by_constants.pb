@@ -1,0 +1,1 @@
+loop_counted_by_constants*(B0/in/xJ¸V¤¾6é¿2.?Ë—@ˆ$>ŞÑd?*)B0/out/yJ,@äR4?qéÇ?>]@ŸF? ÄÌ?Rrtol=1e-05 atol=1e-06

@@ -1,0 +1,1 @@
+weight_listed_as_input*(B0/in/xJ¸V¤¾6é¿2.?Ë—@ˆ$>ÞÑd?*)B0/out/yJàµ)=OEÀ<f¾zÉ(@Yö‹¾ÀË;¼Rrtol=1e-05 atol=1e-06
