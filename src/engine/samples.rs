@@ -53,6 +53,22 @@ pub fn shapes_of_rows(session: &dyn Session, rows: usize) -> Option<Vec<Shape>> 
     Some(shapes)
 }
 
+/// The session's own sample, with its row repeated; `None` for a model that takes no rows.
+pub fn sample_of_rows(session: &dyn Session, rows: usize) -> Option<Vec<Tensor>> {
+    let sample = session.sample(0.0).filter(|_| session.signature().is_batched())?;
+    sample.iter().map(|tensor| repeated(tensor, rows)).collect()
+}
+
+fn repeated(row: &Tensor, rows: usize) -> Option<Tensor> {
+    let mut shape = Shape::from_slice(row.shape());
+    *shape.first_mut()? *= rows;
+    match (row.bytes(), row.strings()) {
+        (Some(bytes), _) => Tensor::from_bytes(row.datatype(), shape, bytes.repeat(rows).into()).ok(),
+        (_, Some(strings)) => Tensor::from_strings(shape, vec![strings; rows].concat()).ok(),
+        (None, None) => None,
+    }
+}
+
 /// The golden inputs in the signature's order and with its types.
 pub fn golden(golden: &Golden, signature: &Signature) -> Result<Vec<Tensor>, String> {
     let given = |port: &Port| {
@@ -76,6 +92,8 @@ mod tests {
         let integers = tensor(DataType::Int64, &[64], Values::Varied).unwrap();
         assert!(integers.values::<i64>().unwrap().iter().all(|x| (0..2).contains(x)));
         assert!(tensor(DataType::Fp32, &[1 << 20, 1 << 20], Values::Varied).is_none());
+        let row = Tensor::from_vec(&[1, 2][..], vec![1i64, 2]).unwrap();
+        assert_eq!(repeated(&row, 2).unwrap(), Tensor::from_vec(&[2, 2][..], vec![1i64, 2, 1, 2]).unwrap());
         assert_eq!(tensor(DataType::Bytes, &[2], Values::All(1.0)).unwrap().strings().unwrap(), ["", ""]);
     }
 }

@@ -148,11 +148,6 @@ def peculiar():
         {"y": (INT64, ["M", 1])},
     )
     # The shape of the input as an output: tract counts in symbols.
-    # Of no use to anybody, which is why only ONNX Runtime has it.
-    hashed = helper.make_node("MurmurHash3", ["x"], ["y"], domain="com.microsoft", seed=0)
-    model = save("hashed", [hashed], {"x": (INT64, ["N"])}, {"y": (TensorProto.UINT32, ["N"])})
-    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
-    (HERE / "hashed.onnx").write_bytes(model.SerializeToString(deterministic=True))
     save("shape", [helper.make_node("Shape", ["x"], ["y"])], {"x": (FP32, ["N", "M"])}, {"y": (INT64, [2])})
     # A convolution over sides of any length that needs them to be at least 12.
     save(

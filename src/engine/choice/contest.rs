@@ -13,7 +13,8 @@ const TOLERANCE: f64 = 1e-4;
 const HALF_TOLERANCE: f64 = 1e-2;
 /// Rows of the made-up requests. Two sizes above one, because engines treat batches differently.
 const ROWS: [usize; 3] = [1, 3, 32];
-const VALUES: [Values; 3] = [Values::Varied, Values::All(0.0), Values::All(1.0)];
+/// What requests are made of; `None` is the session's own idea, which knows categories that the model insists on.
+const VALUES: [Option<Values>; 4] = [Some(Values::Varied), Some(Values::All(0.0)), Some(Values::All(1.0)), None];
 /// No further made-up request is compared once this much time went by.
 const LONG_ENOUGH: Duration = Duration::from_secs(5);
 /// Time for measuring one engine on one size, and how often it runs at most in it; it runs once at least.
@@ -56,7 +57,11 @@ pub fn hold(sessions: [&dyn Session; 2], names: [&'static str; 2], golden: Optio
             if !timed.is_empty() && begun.elapsed() > LONG_ENOUGH {
                 continue;
             }
-            let Some(inputs) = samples::made_up(&sessions[0].signature().inputs, &shapes, values) else { continue };
+            let inputs = match values {
+                Some(values) => samples::made_up(&sessions[0].signature().inputs, &shapes, values),
+                None => samples::sample_of_rows(sessions[0], rows).or_else(|| sessions[0].sample(0.0)),
+            };
+            let Some(inputs) = inputs else { continue };
             let got = answers_to(sessions, &inputs);
             for (count, got) in answered.iter_mut().zip(&got) {
                 *count += usize::from(got.is_ok());

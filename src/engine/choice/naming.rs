@@ -88,6 +88,10 @@ impl Session for Under {
     fn sample_shapes(&self) -> Vec<Shape> {
         self.session.sample_shapes()
     }
+
+    fn sample(&self, value: f64) -> Option<Vec<Tensor>> {
+        self.session.sample(value)
+    }
 }
 
 #[cfg(test)]

@@ -28,7 +28,9 @@ pub fn signature(outline: &mut Outline, pool: &Pool) -> Result<(Signature, Vec<S
     // Shapes of the outputs for these input shapes, for as many of the values that the model takes.
     let shown = |shapes: &[Shape], most: usize| -> Vec<Vec<Shape>> {
         let answers = TRIALS.iter().filter_map(|&values| {
-            let tensors = samples::made_up(inputs, shapes, values)?;
+            let tensors = samples::made_up(inputs, shapes, values)?.into_iter().enumerate();
+            let known = tensors.map(|(at, tensor)| outline.categories.put(at, tensor));
+            let tensors = known.collect::<Option<Vec<_>>>()?;
             let lent = tensors.iter().map(values::lend).collect::<Result<Vec<_>, _>>().ok()?;
             let answers = session::run(pool, inputs, &tensors, &lent, &types).ok()?;
             Some(answers.iter().map(|answer| answer.shape().into()).collect())

@@ -11,7 +11,7 @@ use super::interface;
 use super::pool::Pool;
 use super::values::{self, Lent};
 use super::words;
-use crate::engine::tract::outline::Outline;
+use crate::engine::tract::outline::{Categories, Outline};
 use crate::engine::{LoadError, ModelSource, RunError, Session, guard, request};
 use crate::model::{ClassLabels, GraphSummary, Port, Signature};
 use crate::tensor::{DataType, Shape, Tensor};
@@ -21,6 +21,7 @@ pub struct OnnxRuntimeSession {
     summary: GraphSummary,
     classes: Option<ClassLabels>,
     sample: Vec<Shape>,
+    categories: Categories,
     pool: Pool,
     /// The node that may divide the smallest integer by -1, which would stop the process.
     divides: Option<String>,
@@ -41,8 +42,8 @@ impl OnnxRuntimeSession {
         let bytes = std::mem::take(&mut outline.bytes);
         let pool = Pool::new(environment, bytes, external, slots, stored_bytes).map_err(LoadError::Engine)?;
         let (signature, sample) = interface::signature(&mut outline, &pool)?;
-        let Outline { summary, classes, divides, hides_nan, .. } = outline;
-        Ok(Self { signature, summary, classes, sample, pool, divides, hides_nan, stored_bytes })
+        let Outline { summary, classes, categories, divides, hides_nan, .. } = outline;
+        Ok(Self { signature, summary, classes, sample, categories, pool, divides, hides_nan, stored_bytes })
     }
 
     fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
@@ -124,5 +125,13 @@ impl Session for OnnxRuntimeSession {
 
     fn sample_shapes(&self) -> Vec<Shape> {
         self.sample.clone()
+    }
+
+    fn sample(&self, value: f64) -> Option<Vec<Tensor>> {
+        let ports = self.signature.inputs.iter().zip(&self.sample).enumerate();
+        let known = |(at, (port, shape)): (usize, (&Port, &Shape))| {
+            self.categories.put(at, Tensor::made_up(port.datatype, shape, value)?)
+        };
+        ports.map(known).collect()
     }
 }

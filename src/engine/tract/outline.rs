@@ -10,6 +10,7 @@ use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoPr
 
 pub use super::proto::{DeclaredOutput, unnamed};
 use super::rewrite::zipmap;
+pub use super::samples::Categories;
 use super::{dims, interface, proto};
 use crate::engine::{Inspection, LoadError, ModelSource, Support};
 use crate::model::{ClassLabels, GraphSummary, Port, Signature};
@@ -30,6 +31,8 @@ pub struct Outline {
     pub classes: Option<ClassLabels>,
     pub inputs: Vec<Port>,
     pub outputs: Vec<DeclaredOutput>,
+    /// What the model has to be given for it to answer at all.
+    pub categories: Categories,
     /// Files with weights, as the model names them.
     pub external: Vec<String>,
     /// The node that divides integers, perhaps, by something that may be -1.
@@ -70,9 +73,10 @@ impl Outline {
         let classes = zipmap::drop(graph)?;
         dims::clean(graph);
         let proto::Declared { inputs, outputs } = proto::Declared::of(graph)?;
+        let categories = Categories::of(graph, &inputs);
         let (divides, hides_nan) = (divides(graph), hides_nan(graph));
         let bytes = spliced(&source.bytes, graph, &maps)?;
-        Ok(Self { bytes, summary, classes, inputs, outputs, external, divides, hides_nan })
+        Ok(Self { bytes, summary, classes, inputs, outputs, categories, external, divides, hides_nan })
     }
 
     /// Shapes to prepare a model with; see [`interface::samples`].
