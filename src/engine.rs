@@ -129,7 +129,9 @@ impl ModelSource {
             )));
         }
         let bytes = std::fs::read(file).map_err(unreadable)?;
-        Ok(Self { bytes: Bytes::from(bytes), directory: file.parent().map(Into::into) })
+        // A bare name has an empty path before it, which not every reader takes for the current folder.
+        let folder = file.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+        Ok(Self { bytes: Bytes::from(bytes), directory: folder.map(Into::into) })
     }
 }
 

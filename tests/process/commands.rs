@@ -41,6 +41,8 @@ fn inspect_tells_what_a_file_takes_gives_and_is_made_of() {
     }
     assert!(report.ends_with("loads     yes\n"), "{report}");
     Outcome::of(&mut onnxd(&["inspect", "tests/fixtures/models/external_data/1/model.onnx"])).succeeded();
+    let here = &mut onnxd(&["inspect", "model.onnx"]);
+    Outcome::of(here.current_dir("tests/fixtures/models/external_data/1")).succeeded();
 }
 
 #[test]

@@ -120,3 +120,17 @@ fn import(context: &ParsingContext, proto: &NodeProto) -> TractResult<(Box<dyn I
 pub fn opsets(model: &ModelProto) -> Opsets {
     model.opset_import.iter().map(|opset| (proto::domain(&opset.domain).to_owned(), opset.version)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_stands_in_the_table_once() {
+        let mut names: Vec<_> = TABLE.iter().copied().flatten().map(|entry| (entry.domain, entry.name)).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}

@@ -8,12 +8,10 @@ mod category_mapper;
 mod cdist;
 mod feature_vectorizer;
 mod imputer;
-mod is_nan;
 mod label_encoder;
 mod linear;
 mod linear_classifier;
 mod linear_regressor;
-mod log_sum_exp;
 mod mapping;
 mod murmur_hash;
 mod normalizer;
@@ -31,8 +29,6 @@ const fn ml(name: &'static str, build: super::Build) -> Entry {
 }
 
 pub const OPERATORS: &[Entry] = &[
-    Entry { domain: "ai.onnx", name: "IsNaN", build: is_nan::build },
-    Entry { domain: "ai.onnx", name: "ReduceLogSumExp", build: log_sum_exp::build },
     Entry { domain: "com.microsoft", name: "CDist", build: cdist::build },
     Entry { domain: "com.microsoft", name: "MurmurHash3", build: murmur_hash::build },
     ml("ArrayFeatureExtractor", array_feature_extractor::build),
