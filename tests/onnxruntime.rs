@@ -109,19 +109,24 @@ fn files(root: &Path, ending: &str) -> Vec<PathBuf> {
 /// Runs the cases below a folder; what ONNX Runtime refuses, when it is loaded or when it is run, is counted, and what it gets
 /// wrong fails. Where `ort.txt` beside
 /// the cases names those that it is known to answer rightly in other hands, exactly these must be right.
-fn conforms(root: &Path) {
+/// Holds the cases below a folder to their answers. `ONNXD_CONFORMANCE_REPORT` names a folder for a table of the outcomes
+/// under this name.
+fn conforms(root: &Path, table: &str) {
     let Some(engine) = engine() else { return };
     let known = std::fs::read_to_string(root.join("ort.txt")).ok();
     let known: Option<Vec<&str>> = known.as_ref().map(|text| text.lines().collect());
     let only = std::env::var("ONNXD_CONFORMANCE").ok();
-    let (mut counts, mut bad) = ([0; 4], Vec::new());
+    let (mut counts, mut bad, mut rows) = ([0; 4], Vec::new(), String::new());
     for path in files(root, "pb") {
         let name = path.strip_prefix(root).unwrap().display().to_string();
         if only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
             continue;
         }
         let is_known = known.as_ref().map(|known| known.contains(&name.trim_end_matches(".pb")));
-        let outcome = Case::read(&path.with_extension("")).run(&engine);
+        let case = Case::read(&path.with_extension(""));
+        let outcome = case.run(&engine);
+        let told = outcome.to_string().replace(['\t', '\n'], " ");
+        rows += &format!("{}\t{}\t\t{told}\n", name.trim_end_matches(".pb"), case.tolerance());
         if only.is_some() {
             println!("{name}: {outcome}");
         }
@@ -136,19 +141,22 @@ fn conforms(root: &Path) {
             bad.push(format!("{name}: {outcome}"));
         }
     }
+    if let Some(folder) = std::env::var_os("ONNXD_CONFORMANCE_REPORT") {
+        std::fs::write(Path::new(&folder).join(format!("{table}.tsv")), rows).unwrap();
+    }
     println!("{} right, {} refused, {} failed, {} wrong", counts[0], counts[1], counts[2], counts[3]);
     assert!(bad.is_empty(), "{}", bad.join("\n"));
 }
 
 #[test]
 fn the_corpus_is_right_or_refused() {
-    conforms(&root().join("tests/conformance/corpus"));
+    conforms(&root().join("tests/conformance/corpus"), "onnxruntime-corpus");
 }
 
 #[test]
 fn node_tests_are_right_or_refused() {
     if let Some(folder) = std::env::var_os("ONNXD_NODE_TESTS") {
-        conforms(Path::new(&folder));
+        conforms(Path::new(&folder), "onnxruntime-node");
     }
 }
 

@@ -283,7 +283,8 @@ def gaussian():
 def clusters():
     for name, model in {"kmeans": KMeans(3, n_init=1, random_state=0),
                         "mini_batch_kmeans": MiniBatchKMeans(3, n_init=1, random_state=0)}.items():
-        transformer(name, model)
+        # Distances are small differences of large squares: ONNX Runtime is up to 3.5e-5 from the exact ones.
+        transformer(name, model, rtol=5e-5)
     save("kmeans_doubles", fit(KMeans(3, n_init=1, random_state=0), X.astype(np.float64)),
          [{"X": ASKED.astype(np.float64)}], [("X", DoubleTensorType([None, 4]))])
     for kind in ["full", "tied", "diag", "spherical"]:

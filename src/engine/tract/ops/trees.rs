@@ -1,5 +1,5 @@
 //! The tree ensembles of `ai.onnx.ml`: forests and gradient boosting. Each of the three operators is read into one
-//! [`ensemble::Ensemble`], which is checked as a whole and then laid out for walking ([`forest`], [`walk`]).
+//! [`ensemble::Ensemble`], which is checked as a whole and then laid out to be run ([`forest`]): walked ([`walk`]), or swept where that is faster ([`sweep`]).
 //!
 //! Where the standard says nothing, answers are those of ONNX Runtime, sums in its single-threaded order and precision.
 //! Where ONNX Runtime contradicts the standard, nobody can tell what the author of a model saw, and it is refused. All of
@@ -18,6 +18,7 @@ mod real;
 mod regressor;
 mod run;
 mod scores;
+mod sweep;
 mod tensors;
 mod walk;
 

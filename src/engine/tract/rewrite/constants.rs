@@ -34,11 +34,10 @@ pub fn normalise(graph: &mut GraphProto) -> Result<(), LoadError> {
 /// tract reads unsigned integers of 32 and 64 bits from other fields than the standard puts them in.
 fn unsigned(tensor: &mut TensorProto) {
     let kind = [DataType::Uint32, DataType::Uint64].into_iter().any(|kind| kind as i32 == tensor.data_type);
-    if kind && !tensor.uint64_data.is_empty() {
-        if let Some(bytes) = raw::bytes(tensor) {
-            tensor.raw_data = bytes;
-            tensor.uint64_data.clear();
-        }
+    let wanted = (kind && !tensor.uint64_data.is_empty()).then(|| raw::bytes(tensor)).flatten();
+    if let Some(bytes) = wanted {
+        tensor.raw_data = bytes;
+        tensor.uint64_data.clear();
     }
 }
 

@@ -122,10 +122,8 @@ impl Unfolding {
             let name = self.names.fresh(proto::node_name(node));
             renamed.insert(weight.name.clone(), name.clone());
             let weight = TensorProto { name: name.clone(), ..weight.clone() };
-            if is_small(&weight) {
-                if let Some(here) = known.last_mut() {
-                    here.insert(name, weight.clone());
-                }
+            if let Some(here) = known.last_mut().filter(|_| is_small(&weight)) {
+                here.insert(name, weight.clone());
             }
             weights.push(weight);
         }

@@ -60,10 +60,10 @@ fn element_type(info: &ValueInfoProto) -> Option<i32> {
 }
 
 fn make_single(info: &mut ValueInfoProto) {
-    if let Some(type_proto::Value::TensorType(tensor)) = info.r#type.as_mut().and_then(|kind| kind.value.as_mut()) {
-        if is_narrow(tensor.elem_type) {
-            tensor.elem_type = SINGLE;
-        }
+    let value = info.r#type.as_mut().and_then(|kind| kind.value.as_mut());
+    match value {
+        Some(type_proto::Value::TensorType(tensor)) if is_narrow(tensor.elem_type) => tensor.elem_type = SINGLE,
+        _ => {}
     }
 }
 
@@ -159,13 +159,12 @@ fn inside(graph: &mut GraphProto, names: &mut Names, outer: Option<&Types>) -> R
             if names_it(attribute) {
                 attribute.i = SINGLE.into();
             }
-            if let Some(value) = &mut attribute.t {
-                if is_narrow(value.data_type) && !raw::widen(value) {
-                    return Err(LoadError::Interface(format!(
-                        "node {:?} has a constant of half precision in another file; save the model as one file",
-                        proto::node_name(&here)
-                    )));
-                }
+            let stuck = attribute.t.as_mut().is_some_and(|value| is_narrow(value.data_type) && !raw::widen(value));
+            if stuck {
+                return Err(LoadError::Interface(format!(
+                    "node {:?} has a constant of half precision in another file; save the model as one file",
+                    proto::node_name(&here)
+                )));
             }
             for inner in attribute.g.iter_mut().chain(&mut attribute.graphs) {
                 inside(inner, names, Some(&types))?;

@@ -34,11 +34,10 @@ impl Kernel for Dequantize {
         let input = required(inputs, 0)?;
         one_of(input, QUANTISED)?;
         one_of(required(inputs, 1)?, &[DatumType::F32])?;
-        if let Some(zero_point) = inputs.get(2).copied().flatten() {
-            if zero_point.datum_type != input.datum_type {
-                let (given, point) = (input.datum_type, zero_point.datum_type);
-                return Err(TractError::msg(format!("it takes {given:?} and its zero point is {point:?}")));
-            }
+        let zero_point = inputs.get(2).copied().flatten();
+        if let Some(zero_point) = zero_point.filter(|zero_point| zero_point.datum_type != input.datum_type) {
+            let (given, point) = (input.datum_type, zero_point.datum_type);
+            return Err(TractError::msg(format!("it takes {given:?} and its zero point is {point:?}")));
         }
         Ok(tvec![f32::fact(input.shape.iter())])
     }

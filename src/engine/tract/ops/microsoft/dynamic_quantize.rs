@@ -22,7 +22,9 @@ fn params(values: &[f32]) -> (f32, u8) {
     // `min` and `max` pass over "not a number".
     let (least, most) = values.iter().fold((0f32, 0f32), |(least, most), &x| (least.min(x), most.max(x)));
     let scale = if least == most { 1.0 } else { (most - least) / 255.0 };
-    let zero_point = (-least / scale).min(255.0).max(0.0).round_ties_even();
+    // Infinite values leave no zero point; ONNX Runtime takes the largest.
+    let wanted = -least / scale;
+    let zero_point = if wanted.is_nan() { 255.0 } else { wanted.clamp(0.0, 255.0).round_ties_even() };
     (scale, zero_point as u8)
 }
 

@@ -70,10 +70,9 @@ impl Kernel for MaskScores {
         for (at, line) in all {
             let (row, query) = (at / (heads * queries).max(1), at % queries.max(1));
             for (key, score) in line.iter_mut().enumerate() {
-                if let (Some(mask), Some(shape)) = (mask, shape) {
-                    if hidden(mask, shape, row, query, key) {
-                        *score += self.filter;
-                    }
+                let masked = mask.zip(shape).is_some_and(|(mask, shape)| hidden(mask, shape, row, query, key));
+                if masked {
+                    *score += self.filter;
                 }
                 if self.causal && key > query {
                     *score = f32::MIN;

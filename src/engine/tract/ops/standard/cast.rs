@@ -21,7 +21,8 @@ struct CastLike;
 
 pub fn cast(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
     // They are about bytes that are floats, which no tensor here is made of.
-    (node.int("saturate")?, node.text("round_mode")?);
+    node.int("saturate")?;
+    node.text("round_mode")?;
     let to = match node.opset() {
         // The type used to be a word.
         0..6 => {
@@ -43,7 +44,8 @@ pub fn cast(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
 }
 
 pub fn cast_like(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
-    (node.int("saturate")?, node.text("round_mode")?);
+    node.int("saturate")?;
+    node.text("round_mode")?;
     Ok(Arc::new(CastLike))
 }
 

@@ -74,7 +74,7 @@ impl Kernel for DeformConv {
             || channels % self.offset_group != 0
             || !fits(offsets, 2 * taps)
             || !mask.is_none_or(|mask| fits(mask, taps))
-            || !bias.is_none_or(|bias| bias.shape() == [maps])
+            || bias.is_some_and(|bias| bias.shape() != [maps])
         {
             return Err(error("the shapes of its inputs do not go together"));
         }

@@ -26,7 +26,7 @@ fn turn(part: usize, whole: usize, forwards: bool) -> Complex {
 }
 
 /// The transform of any number of values, not divided by their number.
-fn transform(values: &mut Vec<Complex>, forwards: bool) {
+fn transform(values: &mut [Complex], forwards: bool) {
     let count = values.len();
     if count.is_power_of_two() {
         return powers_of_two(values, forwards);

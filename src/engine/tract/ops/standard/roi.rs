@@ -102,7 +102,7 @@ impl RoiAlign {
         let length = if self.half_pixel { end - start } else { (end - start).max(1.0) };
         let bin = length / self.size[axis] as f64;
         let samples = if self.samples > 0 { self.samples as f64 } else { bin.ceil() };
-        if !(samples <= 1e5) {
+        if samples.is_nan() || samples > 1e5 {
             return Err(error(format!("a region from {start} to {end} is too large")));
         }
         let samples = samples.max(0.0) as usize;

@@ -6,6 +6,7 @@ use super::ensemble::{Aggregate, Ensemble};
 use super::layout::{Index, Layout, Root};
 use super::real::Real;
 use super::scores::{Scores, Votes};
+use super::sweep::{self, Sweep};
 use super::walk::{self, LANES};
 
 /// Groups of [`LANES`] rows that walk a tree before the next tree's turn.
@@ -14,6 +15,8 @@ const GROUPS: usize = 8;
 #[derive(Debug)]
 pub struct Forest<R: Real> {
     laid: Laid<R>,
+    /// For many rows, where it pays.
+    sweep: Option<Sweep<R>>,
     votes: Votes<R>,
     aggregate: Aggregate,
     sets: Vec<Vec<f64>>,
@@ -37,8 +40,12 @@ impl<R: Real> Forest<R> {
             Some(layout) => Laid::Narrow(layout),
             None => Laid::Wide(Layout::of(ensemble, payload)?),
         };
+        let sweep = match &laid {
+            Laid::Narrow(layout) => Sweep::of(layout),
+            Laid::Wide(_) => None,
+        };
         let ask = matches!(aggregate, Aggregate::Min | Aggregate::Max) || ensemble.certain().contains(&false);
-        Some(Self { laid, votes, aggregate, sets: ensemble.sets.clone(), targets: ensemble.targets, ask })
+        Some(Self { laid, sweep, votes, aggregate, sets: ensemble.sets.clone(), targets: ensemble.targets, ask })
     }
 
     /// The scores of rows of so many columns each, which are at least [`Ensemble::features`].
@@ -53,10 +60,15 @@ impl<R: Real> Forest<R> {
 
     fn walk<I: Index>(&self, layout: &Layout<R, I>, values: &[R], rows: usize, columns: usize, scores: &mut Scores<R>) {
         let row = |at: usize| &values[at * columns..(at + 1) * columns];
+        let swept = self.sweep.as_ref().map_or(0, |sweep| {
+            let rows = rows - rows % sweep::ROWS;
+            self.sweep(sweep, &layout.columns, row, rows, scores);
+            rows
+        });
         let whole = rows - rows % LANES;
         let width = layout.columns.len() + 1;
-        let mut block = vec![[R::LOWEST; LANES]; if whole > 0 { width * GROUPS.min(whole / LANES) } else { 0 }];
-        for start in (0..whole).step_by(LANES * GROUPS) {
+        let mut block = vec![[R::LOWEST; LANES]; width * GROUPS.min((whole - swept) / LANES)];
+        for start in (swept..whole).step_by(LANES * GROUPS) {
             let groups = GROUPS.min((whole - start) / LANES);
             for (group, keys) in block.chunks_exact_mut(width).take(groups).enumerate() {
                 let first = start + group * LANES;
@@ -74,6 +86,31 @@ impl<R: Real> Forest<R> {
         for at in whole..rows {
             self.fill(&layout.columns, [row(at)], &mut keys);
             self.walk_row(layout, keys.as_flattened(), at, scores);
+        }
+    }
+
+    /// So many rows, a multiple of [`sweep::ROWS`], through all trees.
+    fn sweep<'v>(
+        &self,
+        sweep: &Sweep<R>,
+        columns: &[Column],
+        row: impl Fn(usize) -> &'v [R],
+        rows: usize,
+        scores: &mut Scores<R>,
+    ) {
+        let mut ranks = Vec::new();
+        for start in (0..rows).step_by(sweep::ROWS * sweep::GROUPS) {
+            ranks.clear();
+            for first in (start..rows).step_by(sweep::ROWS).take(sweep::GROUPS) {
+                for (at, column) in columns.iter().enumerate() {
+                    let values = column.of(std::array::from_fn(|lane| row(first + lane)), &self.sets);
+                    ranks.push(sweep.rank(at, values));
+                }
+            }
+            sweep.run(&ranks, |tree, group, leaves| {
+                let first = start + group * sweep::ROWS;
+                scores.add(&self.votes, self.aggregate, leaves, |lane| (first + lane, tree));
+            });
         }
     }
 
@@ -100,6 +137,65 @@ impl<R: Real> Forest<R> {
     fn fill<const N: usize>(&self, columns: &[Column], rows: [&[R]; N], keys: &mut [[R::Key; N]]) {
         for (column, keys) in columns.iter().zip(keys) {
             *keys = column.of(rows, &self.sets);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::branch::Mode;
+    use super::super::ensemble::{Branch, Child, Vote};
+    use super::*;
+
+    /// Complete trees of a depth over four features, with numbers that repeat.
+    fn ensemble(trees: u32, depth: u32) -> Ensemble {
+        let (inner, leaves) = ((1u32 << depth) - 1, 1u32 << depth);
+        let mut ensemble = Ensemble {
+            branches: Vec::new(),
+            leaves: (0..=trees * leaves).collect(),
+            votes: Vec::new(),
+            roots: (0..trees).map(|tree| Child::Branch(tree * inner)).collect(),
+            sets: Vec::new(),
+            targets: 2,
+            wide: false,
+        };
+        let mut random = fastrand::Rng::with_seed(7);
+        for tree in 0..trees {
+            for at in 0..inner {
+                let child = |at: u32| match at < inner {
+                    true => Child::Branch(tree * inner + at),
+                    false => Child::Leaf(tree * leaves + at - inner),
+                };
+                ensemble.branches.push(Branch {
+                    feature: random.u32(..4),
+                    mode: random.choice([Mode::Leq, Mode::Lt, Mode::Gt, Mode::Gte, Mode::Eq, Mode::Neq]).unwrap(),
+                    threshold: f64::from(random.i32(-9..9)) / 4.0,
+                    nan_is_true: random.bool(),
+                    yes: child(2 * at + 1),
+                    no: child(2 * at + 2),
+                });
+            }
+        }
+        ensemble.votes =
+            (0..trees * leaves).map(|_| Vote { target: random.u32(..2), weight: random.f64() - 0.5 }).collect();
+        ensemble.check().unwrap()
+    }
+
+    #[test]
+    fn rows_swept_and_walked_together_get_what_each_gets_alone() {
+        let mut random = fastrand::Rng::with_seed(8);
+        let values: Vec<f32> = (0..101 * 5)
+            .map(|_| if random.u32(..9) == 0 { f32::NAN } else { random.i32(-10..10) as f32 / 4.0 })
+            .collect();
+        for (depth, swept) in [(3, true), (8, false)] {
+            let forest = Forest::<f32>::of(&ensemble(11, depth), Aggregate::Sum).unwrap();
+            assert_eq!(forest.sweep.is_some(), swept);
+            let together = forest.run(&values, 101, 5);
+            for (at, row) in values.chunks_exact(5).enumerate() {
+                let alone = forest.run(row, 1, 5);
+                assert_eq!(alone.sums, together.sums[at * 2..at * 2 + 2]);
+                assert_eq!(alone.voted, together.voted[at * 2..at * 2 + 2]);
+            }
         }
     }
 }

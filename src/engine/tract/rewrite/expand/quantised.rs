@@ -157,7 +157,7 @@ pub fn global_average_pool(call: &Call, w: &mut Writer) -> Result<Written, Refus
 /// `scale and zero point of Y`, then each input with its own.
 pub fn concat(call: &Call, w: &mut Writer) -> Result<Written, Refusal> {
     let axis = call.attributes.int("axis")?.ok_or_else(|| malformed("it has no axis"))?;
-    if call.inputs() < 5 || (call.inputs() - 2) % 3 != 0 {
+    if call.inputs() < 5 || !(call.inputs() - 2).is_multiple_of(3) {
         return Err(malformed(format!("it has {} inputs", call.inputs())));
     }
     let mut parts = Vec::new();
