@@ -53,8 +53,9 @@ pub fn perform(engine: &dyn Engine, source: &ModelSource) -> Result<(), LoadErro
 
 const TOO_LARGE: &str = "it needed more memory than it may take (--load-memory)";
 
-/// Whether words of the engine library say that an allocation failed. It panics then, which the server would catch; but
+/// Whether words of an engine's library say that an allocation failed. It gives up then, which the server would catch; but
 /// there, without this process's limits, it would not fail and fill the machine.
 fn lacks_memory(reason: &str) -> bool {
-    ["failed to allocate", "data.is_null()", "no thread for it"].iter().any(|words| reason.contains(words))
+    let known = ["ailed to allocate", "data.is_null()", "no thread for it", "bad_alloc", "bad allocation"];
+    known.iter().any(|words| reason.contains(words))
 }
