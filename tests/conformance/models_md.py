@@ -68,7 +68,7 @@ def exporters(corpus, second):
         rows = groups.get(family)
         if not rows:
             continue
-        tolerances = sorted({row.tolerance for row in rows}, key=lambda text: float(text.split()[0]))
+        tolerances = sorted({row.tolerance for row in rows}, key=lambda text: [float(x) for x in text.split(" + ")])
         span = tolerances[0] if len(tolerances) == 1 else f"{tolerances[0]} … {tolerances[-1]}"
         ort = sum(other.get(row.name, False) for row in rows) if other else "not tried"
         right = sum(row.right for row in rows)
