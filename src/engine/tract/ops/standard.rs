@@ -29,7 +29,7 @@ mod range;
 mod reduce;
 mod reverse_sequence;
 mod roi;
-mod shapes;
+pub(super) mod shapes;
 mod slice;
 mod softmax;
 mod space_to_depth;

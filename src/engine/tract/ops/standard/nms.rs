@@ -9,6 +9,9 @@ use super::super::values::{one_of, required, slice, tensor};
 use super::shapes::{Found, error, integer, number};
 use crate::engine::tract::checks::Refusal;
 
+/// How many pairs of boxes are compared in a run at most: as many as boxes times those chosen, both of which a client names.
+const MOST_COMPARED: usize = 1_000_000_000;
+
 #[derive(Debug)]
 struct Suppression {
     /// Whether boxes are centre and size instead of two corners.
@@ -55,11 +58,12 @@ impl Kernel for Suppression {
         let corners: Vec<[f32; 4]> = slice::<f32>(boxes)?.as_chunks::<4>().0.iter().map(|b| self.corners(*b)).collect();
         let scores = slice::<f32>(scores)?;
         let mut selected = Vec::new();
+        let mut left = MOST_COMPARED;
         for image in 0..batch {
             let corners = &corners[image * count..][..count];
             for class in 0..classes {
                 let scores = &scores[(image * classes + class) * count..][..count];
-                for chosen in select(corners, scores, most, overlap, least) {
+                for chosen in select(corners, scores, most, overlap, least, &mut left)? {
                     for index in [image, class, chosen] {
                         selected.push(i64::try_from(index)?);
                     }
@@ -84,8 +88,15 @@ impl Suppression {
     }
 }
 
-/// Indices of boxes by falling score.
-fn select(corners: &[[f32; 4]], scores: &[f32], most: usize, overlap: f32, least: Option<f32>) -> Vec<usize> {
+/// Indices of boxes by falling score. Takes the comparisons that it makes from those that are left.
+fn select(
+    corners: &[[f32; 4]],
+    scores: &[f32],
+    most: usize,
+    overlap: f32,
+    least: Option<f32>,
+    left: &mut usize,
+) -> TractResult<Vec<usize>> {
     let enough = |&at: &usize| least.is_none_or(|least| scores[at] > least);
     let mut order: Vec<usize> = (0..scores.len()).filter(enough).collect();
     order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
@@ -94,11 +105,16 @@ fn select(corners: &[[f32; 4]], scores: &[f32], most: usize, overlap: f32, least
         if chosen.len() >= most {
             break;
         }
-        if !chosen.iter().any(|&better| covers(corners[at], corners[better], overlap)) {
+        let better = chosen.iter().position(|&better| covers(corners[at], corners[better], overlap));
+        let compared = better.map_or(chosen.len(), |better| better + 1);
+        *left = left.checked_sub(compared).ok_or_else(|| {
+            error("too many boxes: give it fewer, a higher score_threshold or a lower max_output_boxes_per_class")
+        })?;
+        if better.is_none() {
             chosen.push(at);
         }
     }
-    chosen
+    Ok(chosen)
 }
 
 /// Whether two boxes have more in common than is allowed.
@@ -110,4 +126,17 @@ fn covers(a: [f32; 4], b: [f32; 4], allowed: f32) -> bool {
     }
     let common = side(0) * side(1);
     common / (area(a) + area(b) - common) > allowed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comparisons_run_out() {
+        let corners: Vec<[f32; 4]> = (0..100).map(|at| [at as f32, 0.0, at as f32 + 1.0, 1.0]).collect();
+        let select = |left: usize| select(&corners, &[1.0; 100], usize::MAX, 0.5, None, &mut { left });
+        assert_eq!(select(100 * 99 / 2).unwrap().len(), 100);
+        assert!(select(100 * 99 / 2 - 1).unwrap_err().to_string().contains("too many boxes"));
+    }
 }

@@ -8,10 +8,24 @@ use super::super::values::{one_of, required};
 use super::shapes::{error, fact, integers, narrow, volume, wide};
 use crate::engine::tract::checks::Refusal;
 
+/// The most pixels that are read, or placed between, in a run: regions are a client's, and may be of any size and number.
+const MOST_READ: f64 = 1e9;
+
+/// The most places along one axis of a region.
+const MOST_PLACES: f64 = 1e7;
+
+/// Adds what a region reads to what the run has read, before it does.
+fn read(so_far: &mut f64, rows: usize, columns: usize, channels: usize) -> TractResult<()> {
+    *so_far += rows as f64 * columns as f64 * channels as f64;
+    if *so_far > MOST_READ {
+        return Err(error("its regions are too large or too many: together they would read more than 1e9 pixels"));
+    }
+    Ok(())
+}
+
 #[derive(Debug)]
 struct RoiAlign {
     half_pixel: bool,
-    max: bool,
     size: [usize; 2],
     /// Samples of a bin along each axis; as many as it has pixels where it is zero.
     samples: usize,
@@ -25,15 +39,14 @@ pub fn align(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
         Some("output_half_pixel") => false,
         Some(other) => return Err(malformed(format!("it has no coordinate_transformation_mode {other:?}"))),
     };
-    let max = match node.text_or("mode", "avg")? {
-        "avg" => false,
-        "max" => true,
+    match node.text_or("mode", "avg")? {
+        "avg" => {}
+        "max" => {
+            // They take the largest of four weighted pixels, and of interpolated values, respectively.
+            let hint = "Export the model with mode \"avg\", as torchvision does";
+            return Err(Refusal::new("the standard and ONNX Runtime disagree about its mode \"max\"", hint));
+        }
         other => return Err(malformed(format!("it has no mode {other:?}"))),
-    };
-    if max {
-        // They take the largest of four weighted pixels, and of interpolated values, respectively.
-        let hint = "Export the model with mode \"avg\", as torchvision does";
-        return Err(Refusal::new("the standard and ONNX Runtime disagree about its mode \"max\"", hint));
     }
     let size = |name: &str| {
         let size = node.int_or(name, 1)?;
@@ -45,7 +58,7 @@ pub fn align(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
     let size = [size("output_height")?, size("output_width")?];
     let samples =
         usize::try_from(node.int_or("sampling_ratio", 0)?).map_err(|_| malformed("its sampling_ratio is negative"))?;
-    Ok(Arc::new(RoiAlign { half_pixel, max, size, samples, scale: node.float_or("spatial_scale", 1.0)?.into() }))
+    Ok(Arc::new(RoiAlign { half_pixel, size, samples, scale: node.float_or("spatial_scale", 1.0)?.into() }))
 }
 
 fn facts(inputs: &[Option<&TypedFact>], size: [usize; 2]) -> TractResult<TVec<TypedFact>> {
@@ -73,10 +86,13 @@ impl Kernel for RoiAlign {
         let (pixels, regions) = (wide(images)?, wide(regions)?);
         let shape = [of.len(), channels, self.size[0], self.size[1]];
         let mut pooled = Vec::with_capacity(volume(&shape)?);
+        let mut so_far = 0.0;
         for (region, &image) in regions.as_chunks::<4>().0.iter().zip(&of) {
             let image = usize::try_from(image).ok().filter(|&image| image < batch);
             let image = image.ok_or_else(|| error(format!("a region is of an image that is none of {batch}")))?;
             let bins = [self.bins(region[1], region[3], 0)?, self.bins(region[0], region[2], 1)?];
+            let [rows, columns] = [0, 1].map(|axis| bins[axis].iter().map(Vec::len).sum());
+            read(&mut so_far, rows, columns, channels)?;
             for channel in 0..channels {
                 let map = &pixels[(image * channels + channel) * height * width..][..height * width];
                 for y in &bins[0] {
@@ -89,7 +105,6 @@ impl Kernel for RoiAlign {
                 }
             }
         }
-        debug_assert!(!self.max);
         Ok(tvec![narrow(images.datum_type(), &shape, pooled)?])
     }
 }
@@ -102,8 +117,8 @@ impl RoiAlign {
         let length = if self.half_pixel { end - start } else { (end - start).max(1.0) };
         let bin = length / self.size[axis] as f64;
         let samples = if self.samples > 0 { self.samples as f64 } else { bin.ceil() };
-        if samples.is_nan() || samples > 1e5 {
-            return Err(error(format!("a region from {start} to {end} is too large")));
+        if samples.is_nan() || samples * self.size[axis] as f64 > MOST_PLACES {
+            return Err(error(format!("a region from {start} to {end} is too large to be sampled")));
         }
         let samples = samples.max(0.0) as usize;
         let place = |at: usize, sample: usize| start + at as f64 * bin + (sample as f64 + 0.5) * bin / samples as f64;
@@ -158,6 +173,7 @@ impl Kernel for MaxRoiPool {
         let (pixels, regions) = (wide(images)?, wide(regions)?);
         let shape = [count, channels, self.size[0], self.size[1]];
         let mut pooled = Vec::with_capacity(volume(&shape)?);
+        let mut so_far = 0.0;
         for region in regions.as_chunks::<5>().0 {
             if !(0.0..batch as f64).contains(&region[0]) {
                 return Err(error(format!("a region is of an image that is none of {batch}")));
@@ -171,6 +187,8 @@ impl Kernel for MaxRoiPool {
                 (0..self.size[axis]).map(bin).collect::<Vec<_>>()
             };
             let (rows, columns) = (bins(0, height), bins(1, width));
+            let [down, across] = [&rows, &columns].map(|bins| bins.iter().map(ExactSizeIterator::len).sum());
+            read(&mut so_far, down, across, channels)?;
             for channel in 0..channels {
                 let map = &pixels[(region[0] as usize * channels + channel) * height * width..][..height * width];
                 for rows in &rows {
@@ -182,5 +200,32 @@ impl Kernel for MaxRoiPool {
             }
         }
         Ok(tvec![narrow(images.datum_type(), &shape, pooled)?])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tract::ops::values::{slice, tensor};
+
+    #[test]
+    fn a_region_without_measure_is_refused() {
+        let align = RoiAlign { half_pixel: true, size: [1, 1], samples: 0, scale: 1.0 };
+        let images = tensor(&[1, 1, 8, 8], vec![1.0f32; 64]).unwrap();
+        let run = |side: f32| {
+            let regions = tensor(&[1, 4], vec![0.0, 0.0, side, side]).unwrap();
+            align.run(&[Some(&images), Some(&regions), Some(&tensor(&[1], vec![0i64]).unwrap())])
+        };
+        assert_eq!(*slice::<f32>(&run(8.0).unwrap()[0]).unwrap(), [1.0]);
+        for side in [6e5, 1e9, f32::INFINITY, f32::NAN] {
+            assert!(run(side).unwrap_err().to_string().contains("too large"), "{side}");
+        }
+    }
+
+    #[test]
+    fn what_is_read_adds_up_over_regions() {
+        let mut so_far = 0.0;
+        assert!(read(&mut so_far, 20_000, 20_000, 2).is_ok());
+        assert!(read(&mut so_far, 20_000, 20_000, 2).unwrap_err().to_string().contains("too many"));
     }
 }

@@ -1,5 +1,6 @@
 //! Regular expressions as RE2 means them, which is what ONNX Runtime runs and the standard names: its dialect, and of the
-//! matches that begin in the same place the longest. Matching takes time in proportion to the text, whatever the expression.
+//! matches that begin in the same place the longest. One search takes time in proportion to the text, whatever the
+//! expression; finding all matches may look far beyond each of them, and gives up when that takes out of proportion.
 
 mod dialect;
 
@@ -35,8 +36,30 @@ struct Caches {
     longest: dfa::Cache,
 }
 
+/// How much was read with the tables of [`Caches`], of each of the three.
+#[derive(Clone, Copy)]
+struct Progress([(usize, usize); 3]);
+
+impl Caches {
+    fn progress(&self) -> Progress {
+        let (forwards, backwards) = self.first.as_parts();
+        Progress([forwards, backwards, &self.longest].map(|cache| (cache.clear_count(), cache.search_total_len())))
+    }
+}
+
+impl Progress {
+    /// How many bytes were read since then. A table that was full and begun anew has forgotten, so `all` counts.
+    fn since(self, then: Self, all: usize) -> usize {
+        let pairs = self.0.into_iter().zip(then.0);
+        pairs.map(|(now, then)| if now.0 == then.0 { now.1.saturating_sub(then.1) } else { all }).sum()
+    }
+}
+
 /// Memory of the tables that an expression unfolds into.
 const LARGEST: usize = 10 << 20;
+
+/// How often all of a text may be read to find its matches, and how many bytes more so that small texts are never refused.
+const MOST_READ: (usize, usize) = (64, 1 << 20);
 
 impl Pattern {
     pub fn new(expression: &str) -> Result<Self, Refusal> {
@@ -87,13 +110,24 @@ impl Pattern {
         let mut caches = self.caches.get();
         let mut found = Vec::new();
         let mut from = 0;
+        let most = text.len().saturating_mul(MOST_READ.0).saturating_add(MOST_READ.1);
+        let mut read = 0;
         while from <= text.len() {
+            if read > most {
+                return Err(TractError::msg(format!(
+                    "a text of {} bytes is too long for the regular expression {:?}, which reads far beyond each match",
+                    text.len(),
+                    self.expression
+                )));
+            }
+            let before = caches.progress();
             let input = Input::new(text).span(from..text.len());
             let Some(first) = self.machines.first.try_search(&mut caches.first, &input).map_err(gave_up)? else {
                 break;
             };
             let start = first.start();
             let end = self.longest(&mut caches, text, start)?.unwrap_or(start);
+            read += caches.progress().since(before, text.len() - from);
             if end > start {
                 found.push(start..end);
                 from = end;

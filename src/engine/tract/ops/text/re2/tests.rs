@@ -194,3 +194,13 @@ fn an_expression_is_never_too_large_to_be_looked_at() {
     assert!(Pattern::new(&"(".repeat(100_000)).is_err());
     assert_eq!(found(r"(\w{1,30}\s?){20}", "a b").len(), 0);
 }
+
+#[test]
+fn reading_far_beyond_each_match_is_given_up() {
+    let pattern = Pattern::new("x*y|x").unwrap();
+    assert_eq!(pattern.find_all(&"x".repeat(500)).unwrap().len(), 500);
+    assert!(pattern.find_all(&"x".repeat(300_000)).unwrap_err().to_string().contains("too long"));
+    for (expression, word) in [(r"\w+", "word "), ("x", "x"), (r"\p{L}+|[^\s\p{L}]+", "日本 1, "), ("a*", "日")] {
+        assert!(Pattern::new(expression).unwrap().find_all(&word.repeat(100_000)).is_ok(), "{expression}");
+    }
+}
