@@ -5,6 +5,7 @@
 //! `domain.Operator`, which no operator of tract's can have, before tract reads the graph.
 
 mod attention;
+pub mod budget;
 mod doubles;
 mod kernel;
 mod microsoft;

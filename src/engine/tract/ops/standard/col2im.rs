@@ -69,7 +69,7 @@ fn assemble<T: Number>(columns: &Tensor, image: &[usize], window: &Window) -> Tr
     }
     let shape = [&[batch, rows / area], image].concat();
     let (from, strides) = (slice::<T>(columns)?, strides(image));
-    let mut pixels = vec![T::ZERO; volume(&shape)?];
+    let mut pixels = vec![T::ZERO; volume(&shape, columns.datum_type(), 0)?];
     let size: usize = image.iter().product();
     for map in 0..batch * (rows / area) {
         let pixels = &mut pixels[map * size..][..size];

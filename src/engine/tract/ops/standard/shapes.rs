@@ -3,6 +3,7 @@
 use tract_onnx::prelude::{DatumType, Symbol, TDim, TVec, Tensor, TractError, TractResult, TypedFact};
 use tract_onnx::tract_hir::internal::ToDim;
 
+use super::super::budget;
 use super::super::node::Node;
 use super::super::values::{slice, tensor};
 
@@ -74,16 +75,15 @@ pub fn around(shape: &[usize], axis: usize) -> (usize, usize, usize) {
     (shape[..axis].iter().product(), shape[axis], shape[axis + 1..].iter().product())
 }
 
-/// The largest number of elements that an operator makes out of sizes that came with a request.
-const MOST: usize = 1 << 30;
+/// Bytes of one number that [`pick`] takes.
+pub const POSITION: usize = size_of::<usize>();
 
-/// How many elements a shape has, if that is a reasonable number.
-pub fn volume(shape: &[usize]) -> TractResult<usize> {
-    let count = shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size));
-    match count {
-        Some(count) if count <= MOST => Ok(count),
-        _ => Err(error(format!("its result of shape {shape:?} would be too large"))),
-    }
+/// Bytes of the number in double precision that an element is made of.
+pub const WIDE: usize = size_of::<f64>();
+
+/// How many elements a result of this type and shape has, if there is room for them and for so many more bytes each.
+pub fn volume(shape: &[usize], datum_type: DatumType, scratch: usize) -> TractResult<usize> {
+    budget::elements(shape, datum_type.size_of(), scratch)
 }
 
 /// Sizes that are known only at run time, for as many axes as anybody uses.
@@ -128,6 +128,12 @@ pub fn pick(from: &Tensor, shape: &[usize], positions: &[usize], fill: Option<&T
         let found = |&at: &usize| if at == NOWHERE { Some(fill.clone()) } else { from.get(at).cloned() };
         let values = positions.iter().map(found).collect::<Option<Vec<T>>>();
         tensor(shape, values.ok_or_else(|| error("it reads outside of its input"))?)
+    }
+    if from.datum_type() == DatumType::String {
+        // The same long one may be wanted many times.
+        let (from, fill) = (slice::<String>(from)?, fill.map(slice::<String>).transpose()?.and_then(<[String]>::first));
+        let lengths = positions.iter().map(|&at| from.get(at).or(fill).map_or(0, String::len));
+        budget::strings(shape, lengths.fold(0, usize::saturating_add))?;
     }
     for_any!(from.datum_type(), typed(from, shape, positions, fill))
 }
