@@ -25,7 +25,7 @@ use tract_onnx::tract_hir::infer::InferenceOp;
 use super::checks::Refusal;
 use super::proto;
 pub use kernel::Kernel;
-use kernel::Own;
+pub use kernel::Own;
 pub use microsoft::PRIVATE;
 pub use node::{Node, Opsets};
 pub use standard::CASES;
