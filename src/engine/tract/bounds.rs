@@ -1,19 +1,24 @@
 //! How large the tensors of a run may become. Nearly all sizes are known as soon as the shapes of the inputs are, before
-//! anything is computed; the rest follows from values and is found just before the node that makes the tensor runs. Either
-//! way a tensor that is too large is an error that names its node, instead of memory that is not there.
+//! anything is computed; the rest follows from values. Where the engine library makes the tensor it is looked at just
+//! before the node runs, strings with their letters; operators of ours ask `ops/budget.rs` themselves, as only they know.
+//! Either way a tensor that is too large is an error that names its node, instead of memory that is not there.
 
 mod sized;
 
 use tract_onnx::prelude::{
     Datum, InferenceFact, InferenceModel, TDim, TValue, TVec, Tensor, TractError, TractResult, TypedModel,
 };
-use tract_onnx::tract_core::ops::array::{DynTile, GatherNd, Range, Topk};
+use tract_onnx::tract_core::ops::array::{DynTile, GatherNd, Range, Slice, Topk, TypedConcat};
+use tract_onnx::tract_core::ops::change_axes::AxisOp;
+use tract_onnx::tract_core::ops::identity::Identity;
 use tract_onnx::tract_core::ops::konst::Const;
 use tract_onnx::tract_core::ops::logic::IfThenElse;
 use tract_onnx::tract_core::ops::scan::Scan;
+use tract_onnx::tract_core::ops::source::TypedSource;
 use tract_onnx::tract_hir::infer::Factoid;
 use tract_onnx::tract_hir::internal::{DatumType, DimLike, EvalContext, SymbolValues, TypedNode};
 
+use super::ops::Own;
 pub use sized::wrap;
 
 /// The facts of every node's outputs, by the node's number, as far as they follow from those of the inputs. The engine
@@ -82,12 +87,54 @@ pub fn before(context: &EvalContext, node: &TypedNode, inputs: &[TValue], most: 
     if node.op_is::<DynTile>() {
         return tiles(inputs, context.symbols, most);
     }
+    if node.outputs.iter().any(|output| output.fact.datum_type == DatumType::String) {
+        strings(context, node, inputs, most)?;
+    }
     for output in node.outputs.iter().filter(|output| output.fact.shape.as_concrete().is_none()) {
         if let Ok(shape) = output.fact.shape.eval_to_usize(context.symbols) {
             within(&shape, output.fact.datum_type, most)?;
         }
     }
     Ok(())
+}
+
+/// Strings that the library repeats, by picking or by spreading them, are taken to be as long as the longest that there is.
+/// What keeps each string once, or leaves some out, makes no more than there was; operators of ours count for themselves.
+fn strings(context: &EvalContext, node: &TypedNode, inputs: &[TValue], most: usize) -> TractResult<()> {
+    if node.op_is::<Own>()
+        || node.op_is::<AxisOp>()
+        || node.op_is::<TypedConcat>()
+        || node.op_is::<Slice>()
+        || node.op_is::<Const>()
+        || node.op_is::<TypedSource>()
+        || node.op_is::<Identity>()
+    {
+        return Ok(());
+    }
+    let mut longest = 0;
+    for input in inputs.iter().filter(|input| input.datum_type() == DatumType::String) {
+        let texts = input.try_as_plain_ram()?;
+        longest = texts.as_slice::<String>()?.iter().map(String::len).fold(longest, usize::max);
+    }
+    for output in node.outputs.iter().filter(|output| output.fact.datum_type == DatumType::String) {
+        if let Ok(shape) = output.fact.shape.eval_to_usize(context.symbols) {
+            repeated(&shape, longest, most)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether strings of this shape, all of this length, are no more than there may be.
+fn repeated(shape: &[usize], longest: usize, most: usize) -> TractResult<()> {
+    let each = longest.saturating_add(size_of::<String>());
+    match shape.iter().try_fold(each, |bytes, &size| bytes.checked_mul(size)) {
+        Some(bytes) if bytes <= most => Ok(()),
+        _ => Err(TractError::msg(format!(
+            "it would repeat strings of up to {longest} bytes in a tensor of shape {shape:?}, which may become larger than {} \
+             MiB (--max-tensor)",
+            most >> 20
+        ))),
+    }
 }
 
 fn ranges(inputs: &[TValue], symbols: &SymbolValues, most: usize) -> TractResult<()> {
@@ -173,6 +220,14 @@ pub fn rank(fact: &InferenceFact) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn strings_count_with_their_letters() {
+        let header = size_of::<String>();
+        assert!(repeated(&[2, 4], 100, 8 * (100 + header)).is_ok());
+        assert!(repeated(&[2, 4], 101, 8 * (100 + header)).unwrap_err().to_string().contains("--max-tensor"));
+        assert!(repeated(&[usize::MAX, 2], 0, usize::MAX).is_err());
+    }
 
     #[test]
     fn sizes_are_bytes_and_do_not_overflow() {

@@ -5,6 +5,7 @@
 //! `domain.Operator`, which no operator of tract's can have, before tract reads the graph.
 
 mod attention;
+pub mod budget;
 mod doubles;
 mod kernel;
 mod microsoft;
@@ -24,7 +25,7 @@ use tract_onnx::tract_hir::infer::InferenceOp;
 use super::checks::Refusal;
 use super::proto;
 pub use kernel::Kernel;
-use kernel::Own;
+pub use kernel::Own;
 pub use microsoft::PRIVATE;
 pub use node::{Node, Opsets};
 pub use standard::CASES;

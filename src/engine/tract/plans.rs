@@ -19,6 +19,7 @@ use tract_onnx::prelude::{
 
 use self::admission::{Admission, Decision};
 use super::blame::Blame;
+use super::ops::budget;
 use super::windows::{self, Unknown};
 use super::{Config, agree, bounds, convert, exact};
 use crate::engine::guard;
@@ -167,7 +168,8 @@ impl Plans {
 
     fn guarded(&self, work: impl FnOnce() -> TractResult<Plan>) -> Result<Plan, String> {
         // Unwinding leaves nothing behind: the work is on a clone of the model, which shares constants only.
-        guard::catch(work).and_then(|built| built.map_err(|error| self.blame.explain(&error)))
+        guard::catch(|| budget::within(self.max_tensor, work))
+            .and_then(|built| built.map_err(|error| self.blame.explain(&error)))
     }
 
     /// Runs a plan with a fresh state: tract keeps the hidden state of recurrent layers in it, and a failed run leaves
@@ -176,10 +178,13 @@ impl Plans {
         let at = Cell::new(None);
         // Unwinding leaves nothing behind: the state is dropped with the panic, and plans are immutable.
         let outcome = guard::catch(|| {
-            plan.spawn()?.run_plan_with_eval(inputs, |context, state, node, inputs| {
-                at.set(Some(node.id));
-                bounds::before(context, node, &inputs, self.max_tensor)?;
-                tract_onnx::tract_core::plan::eval(context, state, node, inputs)
+            let mut state = plan.spawn()?;
+            budget::within(self.max_tensor, || {
+                state.run_plan_with_eval(inputs, |context, state, node, inputs| {
+                    at.set(Some(node.id));
+                    bounds::before(context, node, &inputs, self.max_tensor)?;
+                    tract_onnx::tract_core::plan::eval(context, state, node, inputs)
+                })
             })
         });
         let blamed = |what: &str| match at.get() {

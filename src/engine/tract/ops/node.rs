@@ -67,7 +67,12 @@ impl<'n> Node<'n> {
 
     /// A size that is known only once the operator has run.
     pub fn size_at_run_time(&self) -> Symbol {
-        self.symbols.new_with_prefix("found")
+        size_at_run_time(&self.symbols)
+    }
+
+    /// Where such sizes are made later.
+    pub fn symbols(&self) -> SymbolScope {
+        self.symbols.clone()
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -140,6 +145,11 @@ impl<'n> Node<'n> {
         }
         Ok(Some(found))
     }
+}
+
+/// A new size that is known only at run time.
+pub fn size_at_run_time(symbols: &SymbolScope) -> Symbol {
+    symbols.new_with_prefix("found")
 }
 
 /// A refusal of a node that no exporter writes.

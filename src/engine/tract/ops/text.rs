@@ -13,9 +13,9 @@ mod tile;
 mod tokenizer;
 mod unique;
 
-use tract_onnx::prelude::{Tensor, TractError, TractResult};
+use tract_onnx::prelude::{Tensor, TractResult};
 
-use super::{Entry, values};
+use super::{Entry, budget, values};
 
 /// The domain under which a node of `ai.onnx` goes that computes with strings while tract's operator of that name
 /// computes with numbers; `rewrite/strings.rs` finds such nodes. No file can use it: its name is none of a domain.
@@ -38,27 +38,32 @@ pub const OPERATORS: &[Entry] = &[
     Entry { domain: STRINGS, name: "Tile", build: tile::build },
 ];
 
-/// More strings than this no request means.
-const MOST: usize = 1 << 24;
-
-/// An error where an operator would make more strings out of a request than it can hold.
-fn limit(shape: &[usize]) -> TractResult<()> {
-    match shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size)) {
-        Some(count) if count <= MOST => Ok(()),
-        _ => Err(TractError::msg(format!("it makes strings of the shape {shape:?}, which are too many; send fewer"))),
-    }
-}
-
 /// Lists of different lengths as a tensor with an axis more, filled up to the longest. One long string among many short
-/// ones makes the tensor far larger than the texts.
+/// ones makes the tensor far larger than the texts, and so does a long filler.
 fn padded(shape: &[usize], rows: &[Vec<&str>], filler: &str) -> TractResult<Tensor> {
     let width = rows.iter().map(Vec::len).max().unwrap_or(0);
     let shape = [shape, &[width]].concat();
-    limit(&shape)?;
+    let pieces: usize = rows.iter().flatten().map(|piece| piece.len()).sum();
+    let fillers = rows.iter().map(|row| width - row.len()).sum::<usize>();
+    budget::strings(&shape, fillers.saturating_mul(filler.len()).saturating_add(pieces))?;
     let mut flat = Vec::with_capacity(rows.len() * width);
     for row in rows {
         flat.extend(row.iter().map(|&piece| piece.to_owned()));
         flat.resize(flat.len() + width - row.len(), filler.to_owned());
     }
     values::tensor(&shape, flat)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fillers_are_counted_with_their_letters() {
+        let rows = [vec!["a"; 100], vec![]];
+        budget::within(10_000, || {
+            assert_eq!(padded(&[2], &rows, &"x".repeat(10)).unwrap().shape(), [2, 100]);
+            assert!(padded(&[2], &rows, &"x".repeat(60)).unwrap_err().to_string().contains("--max-tensor"));
+        });
+    }
 }

@@ -16,6 +16,9 @@ use super::real::Real;
 /// How many scores are held at a time, beyond those of one query: long texts have more pairs than there is memory.
 const MOST_SCORES: usize = 1 << 22;
 
+/// The most scores of a run, minutes of work: twelve heads over 16,000 words are a third of it.
+const MOST_WORK: usize = 10_000_000_000;
+
 /// Queries, keys or values, `[batch, heads, length, width]`.
 struct Heads<'t, T: Clone> {
     values: Cow<'t, [T]>,
@@ -120,8 +123,14 @@ pub fn attend<T: Real>(node: &Attention, given: &Given) -> TractResult<TVec<Tens
     let scale = T::of(node.scale.unwrap_or(1.0 / (q.width as f32).sqrt()));
 
     let show = |stage: Shown| node.wanted[2] && node.shown == stage;
-    let mut shown = vec![T::zero(); if node.wanted[2] { volume(&shape)? } else { 0 }];
-    let mut y = vec![T::zero(); volume(&[q.batch, q.heads, q.length, v.width])?];
+    let work = shape.iter().fold(1usize, |count, &size| count.saturating_mul(size));
+    if work > MOST_WORK {
+        return Err(TractError::msg(format!(
+            "scores of shape {shape:?} are more than can be computed in reasonable time"
+        )));
+    }
+    let mut shown = vec![T::zero(); if node.wanted[2] { volume(&shape, datatype, size_of::<T>())? } else { 0 }];
+    let mut y = vec![T::zero(); volume(&[q.batch, q.heads, q.length, v.width], datatype, size_of::<T>())?];
     let block = (MOST_SCORES / k.length.max(1)).clamp(1, q.length.max(1));
     let mut scratch = vec![T::zero(); block * k.length];
     let mut blind = vec![false; block];

@@ -4,6 +4,7 @@ use tract_onnx::prelude::{Arc, Datum, DatumType, TDim, TVec, Tensor, TractError,
 use tract_onnx::tract_hir::internal::DatumTypeExt;
 
 use super::super::Kernel;
+use super::super::budget;
 use super::super::node::Node;
 use super::super::values::{one_of, required, slice, tensor};
 use super::linear::affordable;
@@ -19,7 +20,7 @@ pub fn build(_: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
 fn pick<T: Datum>(input: &Tensor, columns: usize, places: &[usize], shape: &[usize]) -> TractResult<Tensor> {
     let values = slice::<T>(input)?;
     let rows = values.len().checked_div(columns).unwrap_or(0);
-    affordable(rows, places.len())?;
+    affordable::<T>(rows, places.len())?;
     let picked = (0..rows).flat_map(|row| places.iter().map(move |place| values[row * columns + place].clone()));
     tensor(shape, picked.collect())
 }
@@ -58,8 +59,33 @@ impl Kernel for ArrayFeatureExtractor {
             DatumType::F64 => pick::<f64>(input, columns, &places, &shape)?,
             DatumType::I64 => pick::<i64>(input, columns, &places, &shape)?,
             DatumType::I32 => pick::<i32>(input, columns, &places, &shape)?,
-            DatumType::String => pick::<String>(input, columns, &places, &shape)?,
+            DatumType::String => {
+                // The same long one may be wanted many times.
+                let strings = slice::<String>(input)?.chunks_exact(columns.max(1));
+                let bytes = strings.flat_map(|row| places.iter().map(|&place| row[place].len()));
+                budget::strings(&shape, 0)?;
+                budget::strings(&shape, bytes.fold(0, usize::saturating_add))?;
+                pick::<String>(input, columns, &places, &shape)?
+            }
             _ => pick::<f32>(input, columns, &places, &shape)?,
         }])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_string_is_not_picked_without_end() {
+        let texts = tensor(&[1, 1], vec!["x".repeat(1 << 20)]).unwrap();
+        let picked = |count: usize| {
+            let places = tensor(&[count], vec![0i64; count]).unwrap();
+            budget::within(8 << 20, || {
+                ArrayFeatureExtractor.run(&[Some(&texts), Some(&places)]).map(|all| all[0].len())
+            })
+        };
+        assert_eq!(picked(7).unwrap(), 7);
+        assert!(picked(8).unwrap_err().to_string().contains("--max-tensor"));
     }
 }

@@ -45,7 +45,7 @@ impl Kernel for CDist {
         let (wide_a, wide_b) = (a.cast_to::<f64>()?, b.cast_to::<f64>()?);
         let (left, right) = (slice::<f64>(&wide_a)?, slice::<f64>(&wide_b)?);
         let row = |values: &[f64], at: usize| at * columns..values.len().min((at + 1) * columns);
-        let mut out = Vec::with_capacity(affordable(rows, others)?);
+        let mut out = Vec::with_capacity(affordable::<f64>(rows, others)?);
         for i in 0..rows {
             for j in 0..others {
                 let pairs = left[row(left, i)].iter().zip(&right[row(right, j)]);

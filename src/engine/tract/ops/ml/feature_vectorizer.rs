@@ -45,7 +45,7 @@ impl Kernel for FeatureVectorizer {
         let rows_of = |input: &Tensor| if input.rank() > 1 { input.shape()[0] } else { 1 };
         let rows = rows_of(required(inputs, 0)?);
         let total: usize = self.widths.iter().sum();
-        let mut out = vec![0f32; affordable(rows, total)?];
+        let mut out = vec![0f32; affordable::<f32>(rows, total)?];
         let mut start = 0;
         for (at, &width) in self.widths.iter().enumerate() {
             let input = required(inputs, at)?;

@@ -3,6 +3,7 @@
 
 use tract_onnx::prelude::{DatumExt, DatumType, TDim, Tensor, TractError, TractResult, TypedFact};
 
+use super::super::budget;
 use super::super::node::{Node, malformed};
 use super::super::values::{floats, one_of, rows_and_columns, tensor};
 use crate::engine::tract::checks::Refusal;
@@ -48,14 +49,10 @@ pub fn check_columns(wanted: usize, got: usize) -> TractResult<()> {
     Err(TractError::msg(format!("it was fitted on {wanted} columns and gets {got}")))
 }
 
-/// The most elements of a table that is as large as two others multiplied: a request of a few megabytes must not ask for
-/// more than the machine has.
-const LARGEST_TABLE: usize = 1 << 28;
-
-/// The elements of a table, unless they are out of all proportion.
-pub fn affordable(rows: usize, columns: usize) -> TractResult<usize> {
-    let count = rows.checked_mul(columns).filter(|&count| count <= LARGEST_TABLE);
-    count.ok_or_else(|| TractError::msg(format!("an answer of {rows} rows with {columns} columns is too large")))
+/// The elements, of type `T`, of a table that is as large as two others multiplied, unless they are out of all proportion:
+/// a request of a few megabytes must not ask for more than the machine has.
+pub fn affordable<T>(rows: usize, columns: usize) -> TractResult<usize> {
+    budget::elements(&[rows, columns], size_of::<T>(), 0)
 }
 
 /// The scalar product, summed in eight lanes.

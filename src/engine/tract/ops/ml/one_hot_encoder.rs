@@ -75,7 +75,7 @@ impl Kernel for OneHotEncoder {
     fn run(&self, inputs: &[Option<&Tensor>]) -> TractResult<TVec<Tensor>> {
         let input = required(inputs, 0)?;
         let places = self.places(input)?;
-        let mut out = vec![0f32; affordable(places.len(), self.width)?];
+        let mut out = vec![0f32; affordable::<f32>(places.len(), self.width)?];
         for (row, place) in out.chunks_exact_mut(self.width).zip(places) {
             match place {
                 Some(place) => row[place] = 1.0,

@@ -5,7 +5,7 @@ use tract_onnx::prelude::{Arc, DatumType, TDim, TVec, Tensor, TractResult, Typed
 use super::super::Kernel;
 use super::super::node::Node;
 use super::super::values::{one_of, required};
-use super::shapes::{Found, each, error, fact, integers, known, narrow, volume, wide};
+use super::shapes::{Found, WIDE, each, error, fact, integers, known, narrow, volume, wide};
 use crate::engine::tract::checks::Refusal;
 
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl Kernel for AffineGrid {
             (false, _) => -1.0 + (2.0 * at as f64 + 1.0) / count as f64,
         };
         let shape = [&*sides, &[axes]].concat();
-        let mut grid = Vec::with_capacity(volume(&shape)?);
+        let mut grid = Vec::with_capacity(volume(&shape, theta.datum_type(), WIDE)?);
         each(&sides, |at| {
             let map = &maps[at[0] * axes * (axes + 1)..][..axes * (axes + 1)];
             for row in map.chunks_exact(axes + 1) {

@@ -5,9 +5,10 @@ use tract_onnx::prelude::{Arc, Datum, TDim, TVec, Tensor, TractResult, TypedFact
 use tract_onnx::tract_core::broadcast::multi_broadcast;
 
 use super::super::Kernel;
+use super::super::budget;
 use super::super::node::{Node, malformed};
 use super::super::values::{required, slice, tensor};
-use super::shapes::{each, error, fact, strides, volume};
+use super::shapes::{each, error, fact, strides};
 use crate::engine::tract::checks::Refusal;
 
 #[derive(Debug)]
@@ -71,7 +72,8 @@ impl BitShift {
 
 /// The elements as they stand in a value of a larger shape.
 pub fn broadcast<T: Copy>(values: &[T], shape: &[usize], to: &[usize]) -> TractResult<Vec<T>> {
-    let mut spread = Vec::with_capacity(volume(to)?);
+    // Two such and the result.
+    let mut spread = Vec::with_capacity(budget::elements(to, size_of::<T>(), 2 * size_of::<T>())?);
     let missing = to.len() - shape.len();
     let steps: TVec<usize> =
         strides(shape).iter().zip(shape).map(|(&step, &size)| if size == 1 { 0 } else { step }).collect();

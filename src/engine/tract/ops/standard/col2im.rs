@@ -25,6 +25,12 @@ fn sizes(tensor: &Tensor) -> TractResult<Vec<usize>> {
     sizes.collect::<Option<_>>().ok_or_else(|| error("a size of its image or its blocks is not positive"))
 }
 
+/// Elements of a block; they come from a request, and so many there can be in no column.
+fn area(block: &[usize]) -> TractResult<usize> {
+    let area = block.iter().try_fold(1usize, |area, &size| area.checked_mul(size));
+    area.ok_or_else(|| error(format!("its blocks of {block:?} are too large")))
+}
+
 impl Kernel for Col2Im {
     fn facts(&self, inputs: &[Option<&TypedFact>]) -> TractResult<TVec<TypedFact>> {
         let (input, image) = (required(inputs, 0)?, required(inputs, 1)?);
@@ -36,7 +42,7 @@ impl Kernel for Col2Im {
         let axes = axes.ok_or_else(|| error("the number of axes of its image is not known"))?;
         let block = known(inputs.get(2).copied().flatten()).map(sizes).transpose()?;
         let channels = match block {
-            Some(block) => rows.clone() / i64::try_from(block.iter().product::<usize>())?,
+            Some(block) => rows.clone() / i64::try_from(area(&block)?)?,
             None => self.found.size(axes)?,
         };
         let mut shape: TVec<TDim> = tvec![batch.clone(), channels];
@@ -60,17 +66,19 @@ impl Kernel for Col2Im {
 }
 
 fn assemble<T: Number>(columns: &Tensor, image: &[usize], window: &Window) -> TractResult<Tensor> {
+    // Nothing is computed from sizes that there is no room for.
+    let size = volume(image, columns.datum_type(), 0)?;
     let slides = window.slides(image)?;
     let steps: Vec<usize> = slides.iter().map(|slide| slide.steps).collect();
-    let (area, blocks): (usize, usize) = (window.kernel.iter().product(), steps.iter().product());
+    let blocks = volume(&steps, columns.datum_type(), 0)?;
+    let area = area(&window.kernel)?;
     let [batch, rows, places] = *columns.shape() else { return Err(error("it takes columns of three axes")) };
-    if places != blocks || rows % area != 0 {
+    if places != blocks || !rows.is_multiple_of(area) {
         return Err(error(format!("columns of shape {:?} are not {blocks} blocks of {area}", columns.shape())));
     }
     let shape = [&[batch, rows / area], image].concat();
     let (from, strides) = (slice::<T>(columns)?, strides(image));
-    let mut pixels = vec![T::ZERO; volume(&shape)?];
-    let size: usize = image.iter().product();
+    let mut pixels = vec![T::ZERO; volume(&shape, columns.datum_type(), 0)?];
     for map in 0..batch * (rows / area) {
         let pixels = &mut pixels[map * size..][..size];
         let mut taken = from[map * area * blocks..][..area * blocks].iter();
@@ -85,4 +93,32 @@ fn assemble<T: Number>(columns: &Tensor, image: &[usize], window: &Window) -> Tr
         });
     }
     tensor(&shape, pixels)
+}
+
+#[cfg(test)]
+mod tests {
+    use tract_onnx::pb::NodeProto;
+
+    use super::super::super::Opsets;
+    use super::*;
+
+    #[test]
+    fn sizes_that_overflow_are_errors() {
+        let proto = NodeProto::default();
+        let kernel = build(&Node::new(&proto, &Opsets::new(), None)).unwrap();
+        let columns = Tensor::zero::<f32>(&[1, 4, 4]).unwrap();
+        let run = |image: [i64; 2], block: [i64; 2]| {
+            let sizes = |sizes: [i64; 2]| tensor(&[2], sizes.to_vec()).unwrap();
+            kernel
+                .run(&[Some(&columns), Some(&sizes(image)), Some(&sizes(block))])
+                .map(|image| image[0].shape().to_vec())
+        };
+        assert_eq!(run([3, 3], [2, 2]).unwrap(), [1, 1, 3, 3]);
+        for far in [1 << 32, 1 << 62, i64::MAX] {
+            assert!(run([far, far], [far, far]).is_err());
+            assert!(run([3, 3], [far, far]).is_err());
+            assert!(run([far, 1], [far, 4]).is_err());
+        }
+        assert!(area(&[1 << 32, 1 << 32]).is_err());
+    }
 }

@@ -5,7 +5,7 @@ use tract_onnx::prelude::{Arc, TDim, TVec, Tensor, TractResult, TypedFact, tvec}
 use super::super::Kernel;
 use super::super::node::Node;
 use super::super::values::required;
-use super::shapes::{Found, NOWHERE, axis, each, error, fact, integers, known, pick, strides, volume};
+use super::shapes::{Found, NOWHERE, POSITION, axis, each, error, fact, integers, known, pick, strides, volume};
 use crate::engine::tract::checks::Refusal;
 
 #[derive(Debug)]
@@ -60,7 +60,8 @@ impl Kernel for CropPad {
         for (&axis, size) in axes.iter().zip(wanted(sizes, &axes)?) {
             shape[axis] = size;
         }
-        let (mut positions, strides) = (Vec::with_capacity(volume(&shape)?), strides(from));
+        let (mut positions, strides) =
+            (Vec::with_capacity(volume(&shape, input.datum_type(), POSITION)?), strides(from));
         each(&shape, |at| {
             let inside = (0..at.len()).map(|axis| {
                 let (had, has) = (from[axis], shape[axis]);

@@ -5,7 +5,7 @@ use tract_onnx::prelude::{Arc, DatumType, TDim, TVec, Tensor, TractResult, Typed
 use super::super::Kernel;
 use super::super::node::{Node, malformed};
 use super::super::values::{one_of, required};
-use super::shapes::{error, fact, narrow, volume, wide};
+use super::shapes::{WIDE, error, fact, narrow, volume, wide};
 use super::window::Window;
 use crate::engine::tract::checks::Refusal;
 
@@ -81,9 +81,9 @@ impl Kernel for DeformConv {
         let (pixels, weights, offsets) = (wide(input)?, wide(weights)?, wide(offsets)?);
         let (bias, mask) = (bias.map(wide).transpose()?, mask.map(wide).transpose()?);
         let shape = [batch, maps, high, wide_];
-        let mut output = vec![0.0; volume(&shape)?];
+        let mut output = vec![0.0; volume(&shape, input.datum_type(), WIDE)?];
         // One image's columns: what each tap of the window reads, per channel and place.
-        let mut taken = vec![0.0; volume(&[channels, taps, places])?];
+        let mut taken = vec![0.0; volume(&[channels, taps, places], DatumType::F64, 0)?];
         for image in 0..batch {
             for channel in 0..channels {
                 let block = image * self.offset_group + channel / (channels / self.offset_group);

@@ -5,7 +5,7 @@ use tract_onnx::prelude::{Arc, DatumType, TDim, TVec, Tensor, TractResult, Typed
 use super::super::Kernel;
 use super::super::node::Node;
 use super::super::values::{one_of, required};
-use super::shapes::{error, fact, narrow, volume, wide};
+use super::shapes::{WIDE, error, fact, narrow, volume, wide};
 use crate::engine::tract::checks::Refusal;
 
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Kernel for Det {
         let input = required(inputs, 0)?;
         let [batch @ .., side, _] = input.shape() else { return Err(error("it takes matrices")) };
         let mut values = wide(input)?;
-        let count = volume(batch)?;
+        let count = volume(batch, input.datum_type(), WIDE)?;
         let found = (0..count).map(|at| determinant(&mut values[at * side * side..][..side * side], *side));
         Ok(tvec![narrow(input.datum_type(), batch, found.collect())?])
     }

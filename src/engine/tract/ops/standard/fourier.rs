@@ -5,9 +5,10 @@ use std::f64::consts::PI;
 use tract_onnx::prelude::{Arc, DatumType, TDim, TVec, Tensor, TractResult, TypedFact, tvec};
 
 use super::super::Kernel;
+use super::super::budget;
 use super::super::node::{Node, malformed};
 use super::super::values::{one_of, required};
-use super::shapes::{Found, around, axis, error, fact, integer, known, narrow, volume, wide};
+use super::shapes::{Found, WIDE, around, axis, error, fact, integer, known, narrow, volume, wide};
 use crate::engine::tract::checks::Refusal;
 
 const FLOATS: [DatumType; 3] = [DatumType::F16, DatumType::F32, DatumType::F64];
@@ -52,6 +53,17 @@ fn transform(values: &mut [Complex], forwards: bool) {
         let [re, im] = times(signal[at], chirp[at]);
         values[at] = [re / length as f64, im / length as f64];
     }
+}
+
+/// An error if there is no room for a transform of so many values.
+fn room_to_transform(count: usize) -> TractResult<()> {
+    const EACH: usize = size_of::<Complex>();
+    if count.is_power_of_two() {
+        // The values, and half as many turns.
+        return budget::elements(&[count], EACH, EACH / 2).map(|_| ());
+    }
+    // The values, the chirp, and signal, kernel and turns of the convolution, which is up to four times as long.
+    budget::elements(&[count], EACH, EACH + 4 * (2 * EACH + EACH / 2)).map(|_| ())
 }
 
 fn powers_of_two(values: &mut [Complex], forwards: bool) {
@@ -158,8 +170,8 @@ impl Kernel for Dft {
         shape[along] = kept;
         shape[input.rank() - 1] = 2;
         let values = wide(input)?;
-        let mut output = vec![0.0; volume(&shape)?];
-        volume(&[length, 8])?;
+        room_to_transform(length)?;
+        let mut output = vec![0.0; volume(&shape, input.datum_type(), WIDE)?];
         let scale = if self.inverse { 1.0 / length as f64 } else { 1.0 };
         for outer in 0..before {
             for inner in 0..after {
@@ -237,7 +249,8 @@ impl Kernel for Stft {
         }
         let (frames, bins) = ((size - length) / step + 1, if self.onesided { length / 2 + 1 } else { length });
         let shape = [batch, frames, bins, 2];
-        let mut output = Vec::with_capacity(volume(&shape)?);
+        room_to_transform(length)?;
+        let mut output = Vec::with_capacity(volume(&shape, signal.datum_type(), WIDE)?);
         let values = wide(signal)?;
         for row in 0..batch {
             for frame in 0..frames {
@@ -263,6 +276,13 @@ impl Kernel for Stft {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lengths_without_room_are_errors() {
+        assert!(room_to_transform(1_000_003).is_ok() && room_to_transform(1 << 24).is_ok());
+        assert!(room_to_transform((1 << 27) - 1).is_err() && room_to_transform(1 << 27).is_err());
+        assert!(room_to_transform(usize::MAX).is_err());
+    }
 
     #[test]
     fn every_length_agrees_with_the_definition() {

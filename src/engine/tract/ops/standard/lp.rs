@@ -5,7 +5,7 @@ use tract_onnx::prelude::{Arc, DatumType, TDim, TVec, Tensor, TractResult, Typed
 use super::super::Kernel;
 use super::super::node::{Node, malformed};
 use super::super::values::{one_of, required};
-use super::shapes::{around, axis, each, error, fact, narrow, strides, volume, wide};
+use super::shapes::{WIDE, around, axis, each, error, fact, narrow, strides, volume, wide};
 use super::window::Window;
 use crate::engine::tract::checks::Refusal;
 
@@ -61,7 +61,7 @@ impl Kernel for Pool {
         let steps: Vec<usize> = slides.iter().map(|slide| slide.steps).collect();
         let shape = [&input.shape()[..2], &steps].concat();
         let (values, strides) = (wide(input)?, strides(sides));
-        let mut pooled = Vec::with_capacity(volume(&shape)?);
+        let mut pooled = Vec::with_capacity(volume(&shape, input.datum_type(), WIDE)?);
         for map in values.chunks_exact(sides.iter().product::<usize>().max(1)) {
             each(&steps, |step| {
                 let mut inside = Vec::new();
@@ -104,7 +104,8 @@ impl Kernel for Global {
         shape.iter_mut().skip(2).for_each(|size| *size = 1);
         let area = input.shape().iter().skip(2).product::<usize>();
         let values = wide(input)?;
-        let pooled = (0..volume(&shape)?).map(|map| norm(values[map * area..][..area].iter().copied(), self.p));
+        let pooled = (0..volume(&shape, input.datum_type(), WIDE)?)
+            .map(|map| norm(values[map * area..][..area].iter().copied(), self.p));
         Ok(tvec![narrow(input.datum_type(), &shape, pooled.collect())?])
     }
 }

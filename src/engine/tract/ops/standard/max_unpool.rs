@@ -97,7 +97,7 @@ fn put_back<T: Datum + Copy + Default>(input: &Tensor, places: &Tensor, shape: &
     if values.len() != places.len() {
         return Err(error("it has not one place for each value"));
     }
-    let count = volume(shape)?;
+    let count = volume(shape, input.datum_type(), 0)?;
     let mut unpooled = vec![T::default(); count];
     for (&value, &place) in values.iter().zip(&places) {
         let at = usize::try_from(place).ok().filter(|&at| at < count);

@@ -6,7 +6,7 @@ use super::super::Kernel;
 use super::super::node::{Node, malformed};
 use super::super::values::{required, slice, tensor};
 use super::cumulative::Number;
-use super::shapes::{error, fact, for_any, for_numbers, integers, pick, strides, volume};
+use super::shapes::{POSITION, error, fact, for_any, for_numbers, integers, pick, strides, volume};
 use crate::engine::tract::checks::Refusal;
 
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Kernel for Gather {
         let shape = [&at[..at.len() - 1], &of[self.batch + depth..]].concat();
         let batches: usize = of[..self.batch].iter().product();
         let (rows, size) = (integers(indices)?, of[self.batch..].iter().product::<usize>());
-        let mut positions = Vec::with_capacity(volume(&shape)?);
+        let mut positions = Vec::with_capacity(volume(&shape, input.datum_type(), POSITION)?);
         for batch in 0..batches {
             let count = rows.len() / batches;
             for start in starts(&rows[batch * count..][..count], depth, &of[self.batch..])? {

@@ -5,7 +5,7 @@ use tract_onnx::prelude::{Arc, DatumType, TDim, TVec, Tensor, TractResult, Typed
 use super::super::Kernel;
 use super::super::node::Node;
 use super::super::values::{required, slice};
-use super::shapes::{Found, error, fact, integers, known, pick, volume};
+use super::shapes::{Found, POSITION, error, fact, integers, known, pick, volume};
 use crate::engine::tract::checks::Refusal;
 
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Kernel for OneHot {
         shape.insert(place, depth);
         let wanted = rows(indices, depth)?;
         let after: usize = indices.shape()[place..].iter().product();
-        let mut positions = vec![0; volume(&shape)?];
+        let mut positions = vec![0; volume(&shape, values.datum_type(), POSITION)?];
         for (at, row) in wanted.into_iter().enumerate() {
             if let Some(row) = row {
                 positions[(at / after * depth + row) * after + at % after] = 1;

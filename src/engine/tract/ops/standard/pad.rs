@@ -5,7 +5,7 @@ use tract_onnx::prelude::{Arc, TDim, TVec, Tensor, TractResult, TypedFact, tvec}
 use super::super::Kernel;
 use super::super::node::{Node, malformed};
 use super::super::values::required;
-use super::shapes::{Found, NOWHERE, axis, each, error, fact, integers, known, pick, strides, volume};
+use super::shapes::{Found, NOWHERE, POSITION, axis, each, error, fact, integers, known, pick, strides, volume};
 use crate::engine::tract::checks::Refusal;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,10 +90,14 @@ impl Kernel for Pad {
             None => (integers(required(inputs, 1)?)?, given(2).cloned()),
         };
         let lengths = lengths(&pads, given(3).map(integers).transpose()?, input.rank())?;
+        let padded = input.shape().iter().zip(&lengths).map(|(&size, &pads)| length(size, pads));
+        // Axes beside an empty one are laid out too.
+        volume(&padded.collect::<TractResult<Vec<usize>>>()?, input.datum_type(), POSITION)?;
         let sources = input.shape().iter().zip(&lengths).map(|(&size, &pads)| sources(size, pads, self.mode));
         let sources = sources.collect::<TractResult<Vec<Vec<usize>>>>()?;
         let shape: Vec<usize> = sources.iter().map(Vec::len).collect();
-        let (mut positions, strides) = (Vec::with_capacity(volume(&shape)?), strides(input.shape()));
+        let (mut positions, strides) =
+            (Vec::with_capacity(volume(&shape, input.datum_type(), POSITION)?), strides(input.shape()));
         each(&shape, |at| {
             let inside = at.iter().enumerate().map(|(axis, &at)| match sources[axis][at] {
                 NOWHERE => None,
@@ -109,14 +113,19 @@ impl Kernel for Pad {
     }
 }
 
+/// The size of a padded axis.
+fn length(size: usize, (before, after): (i64, i64)) -> TractResult<usize> {
+    let length = i64::try_from(size)?.checked_add(before).and_then(|length| length.checked_add(after));
+    let length = length.and_then(|length| usize::try_from(length).ok());
+    length.ok_or_else(|| error(format!("lengths of {before} and {after} leave nothing of {size}")))
+}
+
 /// For each place along a padded axis where in the input it comes from.
 fn sources(size: usize, (before, after): (i64, i64), mode: Mode) -> TractResult<Vec<usize>> {
     let signed = i64::try_from(size)?;
     // What is cut off is no part of what is reflected or repeated.
     let (first, behind) = (0.max(-before), signed.saturating_add(0.min(after)));
-    let length = signed.checked_add(before).and_then(|length| length.checked_add(after)).filter(|&length| length >= 0);
-    let length = length.ok_or_else(|| error(format!("lengths of {before} and {after} leave nothing of {size}")))?;
-    volume(&[usize::try_from(length)?])?;
+    let length = i64::try_from(length(size, (before, after))?)?;
     let kept = behind - first;
     if kept <= 0 && mode != Mode::Constant && length > 0 {
         return Err(error("it pads an axis by its own elements, and there is none"));
@@ -154,5 +163,6 @@ mod tests {
         assert_eq!(along(4, (-1, 1), Mode::Wrap), [1, 2, 3, 1]);
         assert!(sources(2, (-3, 0), Mode::Constant).is_err());
         assert!(sources(0, (1, 0), Mode::Edge).is_err());
+        assert!(length(2, (-3, 0)).is_err() && length(2, (i64::MAX, 0)).is_err());
     }
 }

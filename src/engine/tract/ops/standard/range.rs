@@ -30,10 +30,10 @@ fn count(start: &Tensor, limit: &Tensor, step: &Tensor) -> TractResult<usize> {
     } else {
         ((number(limit)? - number(start)?) / number(step)?).ceil()
     };
-    if count.is_nan() || count > (1u64 << 30) as f64 {
-        return Err(error("it never comes to an end, or only after too many numbers"));
+    if count.is_nan() {
+        return Err(error("it never comes to an end"));
     }
-    volume(&[count.max(0.0) as usize])
+    volume(&[count.max(0.0) as usize], start.datum_type(), 0)
 }
 
 impl Kernel for Range {
@@ -70,4 +70,18 @@ fn range<T: Number + Datum>(start: &Tensor, step: &Tensor, count: usize) -> Trac
         at = at.plus(step);
     }
     tensor(&[count], values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_without_room_are_errors() {
+        let to = |limit: i64| count(&Tensor::from(0i64), &Tensor::from(limit), &Tensor::from(1i64));
+        assert_eq!(to(1 << 27).unwrap(), 1 << 27);
+        assert!(to((1 << 27) + 1).is_err() && to(1 << 28).is_err() && to(i64::MAX).is_err());
+        let floats = |limit: f32| count(&Tensor::from(0f32), &Tensor::from(limit), &Tensor::from(1f32));
+        assert!(floats(1e9).is_err() && floats(f32::INFINITY).is_err() && floats(f32::NAN).is_err());
+    }
 }

@@ -5,7 +5,7 @@ use tract_onnx::prelude::{Arc, DatumType, TDim, TVec, Tensor, TractResult, Typed
 use super::super::Kernel;
 use super::super::node::{Node, malformed};
 use super::super::values::{one_of, required};
-use super::shapes::{error, fact, integers, narrow, volume, wide};
+use super::shapes::{WIDE, error, fact, integers, narrow, volume, wide};
 use crate::engine::tract::checks::Refusal;
 
 /// The most pixels that are read, or placed between, in a run: regions are a client's, and may be of any size and number.
@@ -85,7 +85,7 @@ impl Kernel for RoiAlign {
         }
         let (pixels, regions) = (wide(images)?, wide(regions)?);
         let shape = [of.len(), channels, self.size[0], self.size[1]];
-        let mut pooled = Vec::with_capacity(volume(&shape)?);
+        let mut pooled = Vec::with_capacity(volume(&shape, images.datum_type(), WIDE)?);
         let mut so_far = 0.0;
         for (region, &image) in regions.as_chunks::<4>().0.iter().zip(&of) {
             let image = usize::try_from(image).ok().filter(|&image| image < batch);
@@ -172,7 +172,7 @@ impl Kernel for MaxRoiPool {
         };
         let (pixels, regions) = (wide(images)?, wide(regions)?);
         let shape = [count, channels, self.size[0], self.size[1]];
-        let mut pooled = Vec::with_capacity(volume(&shape)?);
+        let mut pooled = Vec::with_capacity(volume(&shape, images.datum_type(), WIDE)?);
         let mut so_far = 0.0;
         for region in regions.as_chunks::<5>().0 {
             if !(0.0..batch as f64).contains(&region[0]) {

@@ -1,9 +1,14 @@
 //! Axes, sizes and positions: what the operators of this folder share when they move elements about.
 
-use tract_onnx::prelude::{DatumType, Symbol, TDim, TVec, Tensor, TractError, TractResult, TypedFact};
+use std::sync::{Mutex, PoisonError};
+
+use tract_onnx::prelude::{
+    Arc, DatumType, Symbol, SymbolScope, TDim, TVec, Tensor, TractError, TractResult, TypedFact,
+};
 use tract_onnx::tract_hir::internal::ToDim;
 
-use super::super::node::Node;
+use super::super::budget;
+use super::super::node::{Node, size_at_run_time};
 use super::super::values::{slice, tensor};
 
 pub fn error(words: impl Into<String>) -> TractError {
@@ -74,29 +79,42 @@ pub fn around(shape: &[usize], axis: usize) -> (usize, usize, usize) {
     (shape[..axis].iter().product(), shape[axis], shape[axis + 1..].iter().product())
 }
 
-/// The largest number of elements that an operator makes out of sizes that came with a request.
-const MOST: usize = 1 << 30;
+/// Bytes of one number that [`pick`] takes.
+pub const POSITION: usize = size_of::<usize>();
 
-/// How many elements a shape has, if that is a reasonable number.
-pub fn volume(shape: &[usize]) -> TractResult<usize> {
-    let count = shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size));
-    match count {
-        Some(count) if count <= MOST => Ok(count),
-        _ => Err(error(format!("its result of shape {shape:?} would be too large"))),
-    }
+/// Bytes of the number in double precision that an element is made of.
+pub const WIDE: usize = size_of::<f64>();
+
+/// How many elements a result of this type and shape has, if there is room for them and for so many more bytes each.
+pub fn volume(shape: &[usize], datum_type: DatumType, scratch: usize) -> TractResult<usize> {
+    budget::elements(shape, datum_type.size_of(), scratch)
 }
 
-/// Sizes that are known only at run time, for as many axes as anybody uses.
+/// Every one is a symbol, which the engine library looks for among all others.
+const MOST_FOUND: usize = 1024;
+
+/// Sizes that are known only at run time, one for each axis or output that somebody asks about, and always the same one.
 #[derive(Clone, Debug)]
-pub struct Found(Vec<Symbol>);
+pub struct Found {
+    scope: SymbolScope,
+    sizes: Arc<Mutex<Vec<Symbol>>>,
+}
 
 impl Found {
     pub fn of(node: &Node) -> Self {
-        Self((0..8).map(|_| node.size_at_run_time()).collect())
+        Self { scope: node.symbols(), sizes: Arc::default() }
     }
 
-    pub fn size(&self, axis: usize) -> TractResult<TDim> {
-        self.0.get(axis).map(ToDim::to_dim).ok_or_else(|| error("it takes at most eight axes"))
+    pub fn size(&self, at: usize) -> TractResult<TDim> {
+        if at >= MOST_FOUND {
+            return Err(error(format!("it takes at most {MOST_FOUND} sizes that depend on values")));
+        }
+        // A list that is only ever appended to is whole whatever happened.
+        let mut sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+        while sizes.len() <= at {
+            sizes.push(size_at_run_time(&self.scope));
+        }
+        Ok(sizes[at].to_dim())
     }
 
     pub fn sizes(&self, rank: usize) -> TractResult<TVec<TDim>> {
@@ -128,6 +146,12 @@ pub fn pick(from: &Tensor, shape: &[usize], positions: &[usize], fill: Option<&T
         let found = |&at: &usize| if at == NOWHERE { Some(fill.clone()) } else { from.get(at).cloned() };
         let values = positions.iter().map(found).collect::<Option<Vec<T>>>();
         tensor(shape, values.ok_or_else(|| error("it reads outside of its input"))?)
+    }
+    if from.datum_type() == DatumType::String {
+        // The same long one may be wanted many times.
+        let (from, fill) = (slice::<String>(from)?, fill.map(slice::<String>).transpose()?.and_then(<[String]>::first));
+        let lengths = positions.iter().map(|&at| from.get(at).or(fill).map_or(0, String::len));
+        budget::strings(shape, lengths.fold(0, usize::saturating_add))?;
     }
     for_any!(from.datum_type(), typed(from, shape, positions, fill))
 }
@@ -187,6 +211,9 @@ pub fn narrow(datum_type: DatumType, shape: &[usize], values: Vec<f64>) -> Tract
 
 #[cfg(test)]
 mod tests {
+    use tract_onnx::pb::NodeProto;
+
+    use super::super::super::Opsets;
     use super::*;
 
     #[test]
@@ -194,6 +221,18 @@ mod tests {
         assert_eq!(axis(-1, 3).unwrap(), 2);
         assert_eq!(axis(0, 1).unwrap(), 0);
         assert!(axis(3, 3).is_err() && axis(-4, 3).is_err() && axis(i64::MIN, 3).is_err());
+    }
+
+    #[test]
+    fn sizes_found_at_run_time_are_made_when_asked_for_and_kept() {
+        let node = NodeProto::default();
+        let found = Found::of(&Node::new(&node, &Opsets::new(), None));
+        assert!(found.scope.all_symbols().is_empty());
+        let twelve = found.sizes(12).unwrap();
+        assert_eq!(found.size(11).unwrap(), twelve[11]);
+        assert!(twelve[0] != twelve[11] && found.clone().sizes(12).unwrap() == twelve);
+        assert_eq!(found.scope.all_symbols().len(), 12);
+        assert!(found.size(1 << 40).is_err());
     }
 
     #[test]

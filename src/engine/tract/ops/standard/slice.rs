@@ -5,7 +5,7 @@ use tract_onnx::prelude::{Arc, TDim, TVec, Tensor, TractResult, TypedFact, tvec}
 use super::super::Kernel;
 use super::super::node::Node;
 use super::super::values::required;
-use super::shapes::{Found, axis, each, error, fact, integers, known, pick, strides, volume};
+use super::shapes::{Found, POSITION, axis, each, error, fact, integers, known, pick, strides, volume};
 use crate::engine::tract::checks::Refusal;
 
 #[derive(Debug)]
@@ -112,7 +112,8 @@ impl Kernel for Slice {
             places[axis] = taken(input.shape()[axis], bounds)?;
         }
         let shape: Vec<usize> = places.iter().map(Vec::len).collect();
-        let (mut positions, strides) = (Vec::with_capacity(volume(&shape)?), strides(input.shape()));
+        let (mut positions, strides) =
+            (Vec::with_capacity(volume(&shape, input.datum_type(), POSITION)?), strides(input.shape()));
         each(&shape, |at| {
             positions.push(at.iter().enumerate().map(|(axis, &at)| places[axis][at] * strides[axis]).sum());
         });

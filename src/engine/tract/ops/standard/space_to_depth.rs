@@ -5,7 +5,7 @@ use tract_onnx::prelude::{Arc, TDim, TVec, Tensor, TractResult, TypedFact, tvec}
 use super::super::Kernel;
 use super::super::node::{Node, malformed};
 use super::super::values::required;
-use super::shapes::{each, error, fact, pick, volume};
+use super::shapes::{POSITION, each, error, fact, pick, volume};
 use crate::engine::tract::checks::Refusal;
 
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Kernel for SpaceToDepth {
             return Err(error(format!("sides of {height} and {width} are not made of blocks of {block}")));
         }
         let shape = [batch, channels * block * block, height / block, width / block];
-        let mut positions = Vec::with_capacity(volume(&shape)?);
+        let mut positions = Vec::with_capacity(volume(&shape, input.datum_type(), POSITION)?);
         each(&shape, |at| {
             let (channel, place) = match self.channels_first {
                 true => (at[1] / (block * block), at[1] % (block * block)),

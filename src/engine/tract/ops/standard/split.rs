@@ -87,3 +87,22 @@ impl Kernel for Split {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tract_onnx::pb::NodeProto;
+    use tract_onnx::prelude::{DatumExt, SymbolScope};
+
+    use super::super::super::Opsets;
+    use super::*;
+
+    #[test]
+    fn each_of_many_parts_has_a_size_of_its_own() {
+        let proto = NodeProto { output: (0..12).map(|at| format!("y{at}")).collect(), ..NodeProto::default() };
+        let split = build(&Node::new(&proto, &Opsets::new(), None)).unwrap();
+        let (whole, sizes) = (f32::fact([SymbolScope::default().sym("N")]), i64::fact([12]));
+        let parts = split.facts(&[Some(&whole), Some(&sizes)]).unwrap();
+        assert_eq!(parts.len(), 12);
+        assert!(parts.iter().enumerate().all(|(at, part)| parts[..at].iter().all(|other| other.shape != part.shape)));
+    }
+}

@@ -1,12 +1,12 @@
 //! `Upsample` of operator sets 7 and 9, and `Resize` of operator set 10, which may also make smaller: by repetition or by
 //! straight lines.
 
-use tract_onnx::prelude::{Arc, Datum, TDim, TVec, Tensor, TractResult, TypedFact, tvec};
+use tract_onnx::prelude::{Arc, Datum, DatumType, TDim, TVec, Tensor, TractResult, TypedFact, tvec};
 
 use super::super::Kernel;
 use super::super::node::{Node, malformed};
 use super::super::values::{required, slice};
-use super::shapes::{Found, around, each, error, fact, known, narrow, pick, strides, volume, wide};
+use super::shapes::{Found, POSITION, WIDE, around, each, error, fact, known, narrow, pick, strides, volume, wide};
 use crate::engine::tract::checks::Refusal;
 
 #[derive(Debug)]
@@ -82,11 +82,11 @@ impl Kernel for Upsample {
         check(&scales, input.rank(), self.least)?;
         let from = input.shape();
         let shape: Vec<usize> = from.iter().zip(&scales).map(|(&size, &scale)| scaled(size, scale)).collect();
-        volume(&shape)?;
         if self.linear {
             return Ok(tvec![linear(input, &shape, &scales)?]);
         }
-        let (mut positions, strides) = (Vec::new(), strides(from));
+        let count = volume(&shape, input.datum_type(), POSITION)?;
+        let (mut positions, strides) = (Vec::with_capacity(count), strides(from));
         each(&shape, |at| {
             let source = |axis: usize| {
                 let place = at[axis] as f32 / scales[axis];
@@ -105,6 +105,7 @@ impl Kernel for Upsample {
 
 /// One axis after the other.
 fn linear(input: &Tensor, shape: &[usize], scales: &[f32]) -> TractResult<Tensor> {
+    volume(shape, input.datum_type(), WIDE)?;
     let mut values = wide(input)?;
     let mut sizes = input.shape().to_vec();
     for axis in 0..shape.len() {
@@ -112,7 +113,8 @@ fn linear(input: &Tensor, shape: &[usize], scales: &[f32]) -> TractResult<Tensor
             continue;
         }
         let (before, count, after) = around(&sizes, axis);
-        let mut stretched = Vec::with_capacity(before * shape[axis] * after);
+        // Larger than the result, where a later axis shrinks.
+        let mut stretched = Vec::with_capacity(volume(&[before, shape[axis], after], DatumType::F64, WIDE)?);
         for outer in 0..before {
             for step in 0..shape[axis] {
                 let place = f64::from(step as f32 / scales[axis]).min((count - 1) as f64);
@@ -130,4 +132,17 @@ fn linear(input: &Tensor, shape: &[usize], scales: &[f32]) -> TractResult<Tensor
     }
     // Integers are cut, not rounded.
     narrow(input.datum_type(), shape, values.into_iter().map(f64::trunc).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_step_on_the_way_is_larger_than_there_is_room_for() {
+        let input = Tensor::zero::<f32>(&[1, 1, 64, 64]).unwrap();
+        let stretched = |first: f32, shape: [usize; 4]| linear(&input, &shape, &[first, 1.0, 0.016, 0.016]);
+        assert_eq!(stretched(1e3, [1000, 1, 1, 1]).unwrap().shape(), [1000, 1, 1, 1]);
+        assert!(stretched(1e6, [1_000_000, 1, 1, 1]).unwrap_err().to_string().contains("--max-tensor"));
+    }
 }

@@ -3,9 +3,9 @@
 use tract_onnx::prelude::{Arc, DatumExt, DatumType, TDim, TVec, Tensor, TractError, TractResult, TypedFact, tvec};
 
 use super::super::Kernel;
+use super::super::budget;
 use super::super::node::{Node, malformed};
 use super::super::values::{one_of, required, slice, tensor};
-use super::limit;
 use crate::engine::tract::checks::Refusal;
 
 #[derive(Debug)]
@@ -42,7 +42,9 @@ impl Kernel for Tile {
         let repeats = repeats(times, input.rank())?;
         let shape: Vec<usize> =
             input.shape().iter().zip(&repeats).map(|(size, times)| size.saturating_mul(*times)).collect();
-        limit(&shape)?;
+        let bytes: usize = slice::<String>(input)?.iter().map(String::len).sum();
+        let times = repeats.iter().fold(1, |times: usize, &more| times.saturating_mul(more));
+        budget::strings(&shape, bytes.saturating_mul(times))?;
         let input = input.to_plain_array_view::<String>()?;
         let tiled = tract_onnx::prelude::tract_ndarray::ArrayD::from_shape_fn(&*shape, |at| {
             let from: Vec<usize> = input.shape().iter().enumerate().map(|(axis, size)| at[axis] % size).collect();
