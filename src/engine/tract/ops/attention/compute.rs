@@ -266,6 +266,6 @@ mod tests {
         let [q, v] = [[1, 1, length, 1], [1, 1, 1, length]].map(|shape| tensor(&shape, vec![1.0f32; length]).unwrap());
         let k = tensor(&[1, 1, 1, 1], vec![1.0f32]).unwrap();
         let given = Given { q: &q, k: &k, v: &v, masks: &[], past: None, lengths: None };
-        assert!(attend::<f32>(&attention(false, None), &given).unwrap_err().to_string().contains("too large"));
+        assert!(attend::<f32>(&attention(false, None), &given).unwrap_err().to_string().contains("--max-tensor"));
     }
 }
