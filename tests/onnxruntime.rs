@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use case::{Case, Outcome};
+use case::{Case, Outcome, files};
 use onnxd::engine::choice::Choice;
 use onnxd::engine::onnxruntime::OnnxRuntime;
 use onnxd::engine::samples::{Values, made_up};
@@ -84,24 +84,6 @@ fn refusal(engine: &dyn Engine, file: &Path) -> LoadError {
 
 fn integers(values: &[i64]) -> Tensor {
     Tensor::from_vec(&[values.len()][..], values.to_vec()).unwrap()
-}
-
-/// Every file below a folder with this ending.
-fn files(root: &Path, ending: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![root.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).into_iter().flatten() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == ending) {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    found
 }
 
 // --- answers

@@ -192,3 +192,21 @@ fn tensor(stored: &TensorProto) -> Result<Tensor, String> {
     }
     .map_err(|error| error.to_string())
 }
+
+/// Every file below a folder with this ending, in the order of their names.
+pub fn files(root: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == ending) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}

@@ -12,29 +12,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use case::{Case, Outcome};
+use case::{Case, Outcome, files};
 use onnxd::engine::tract::Tract;
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/corpus")
-}
-
-/// Every case below a folder, by its path without the ending.
-fn cases(root: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![root.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).into_iter().flatten() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "pb") {
-                found.push(path.with_extension(""));
-            }
-        }
-    }
-    found.sort();
-    found
 }
 
 /// What became of one case.
@@ -51,7 +33,7 @@ struct Row {
 fn rows(root: &Path) -> Vec<Row> {
     let only = std::env::var("ONNXD_CONFORMANCE").ok();
     let name = |path: &Path| path.strip_prefix(root).unwrap().display().to_string();
-    let mut chosen = cases(root);
+    let mut chosen: Vec<PathBuf> = files(root, "pb").iter().map(|path| path.with_extension("")).collect();
     chosen.retain(|path| only.as_ref().is_none_or(|only| name(path).contains(only.as_str())));
     let waiting = Mutex::new(chosen);
     let done = Mutex::new(Vec::new());

@@ -1,7 +1,7 @@
 //! `Upsample` of operator sets 7 and 9, and `Resize` of operator set 10, which may also make smaller: by repetition or by
 //! straight lines.
 
-use tract_onnx::prelude::{Arc, Datum, DatumType, TDim, TVec, Tensor, TractResult, TypedFact, tvec};
+use tract_onnx::prelude::{Arc, DatumType, TDim, TVec, Tensor, TractResult, TypedFact, tvec};
 
 use super::super::Kernel;
 use super::super::node::{Node, malformed};
@@ -127,7 +127,7 @@ fn linear(input: &Tensor, shape: &[usize], scales: &[f32]) -> TractResult<Tensor
         values = stretched;
         sizes[axis] = shape[axis];
     }
-    if input.datum_type() == f32::datum_type() || input.datum_type().is_float() {
+    if input.datum_type().is_float() {
         return narrow(input.datum_type(), shape, values);
     }
     // Integers are cut, not rounded.
