@@ -21,8 +21,9 @@ FROM rust:${RUST_VERSION}-slim-bookworm AS dependencies
 WORKDIR /build
 ENV CARGO_TERM_COLOR=never
 COPY Cargo.toml Cargo.lock ./
-# (Cargo wants every program that the manifest names to be there; the benchmark stays empty.)
-RUN mkdir src benches && touch src/lib.rs benches/trees.rs && echo 'fn main() {}' > src/main.rs \
+# (Cargo wants every program that the manifest names to be there; the benchmarks stay empty.)
+RUN mkdir -p src benches/parts benches/compare \
+    && touch src/lib.rs benches/trees.rs benches/parts/main.rs benches/compare/floor.rs && echo 'fn main() {}' > src/main.rs \
     && cargo build --release --locked --bin onnxd \
     && cargo clean --release --package onnxd \
     && rm -r src

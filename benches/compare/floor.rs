@@ -1,0 +1,3 @@
+//! The floor of the comparison.
+
+fn main() {}

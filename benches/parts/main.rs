@@ -1,0 +1,5 @@
+//! Parts of the server by themselves: `cargo bench --bench parts`.
+
+fn main() {
+    divan::main();
+}
