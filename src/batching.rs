@@ -1,13 +1,32 @@
-//! When and where inference runs: one set of compute slots for the process, a bounded queue before them, and the rule
-//! that cheap work on an idle server runs at once on the thread that brought it.
+//! When, where and how many at a time inference runs. One set of compute slots for the process with one bounded queue per
+//! model before it; cheap work runs at once on the thread that brought it; waiting requests are merged where that serves
+//! them sooner. Nothing in here has to be tuned: what a run costs is learned, and `policy` decides by it.
 
-mod cost;
+mod batcher;
+mod calibration;
+mod curve;
+mod job;
+mod lane;
+mod policy;
 mod pool;
+mod profile;
+mod queues;
+mod split;
+mod worker;
 
-pub use cost::Cost;
-pub use pool::{Pool, Ran, Refused, Size};
+#[cfg(test)]
+mod tests;
 
-/// How much may compute and wait at the same time.
+use std::time::Duration;
+
+pub use batcher::Batcher;
+pub use curve::Measured;
+pub use job::{Computed, InferError, Refused};
+pub use lane::{How, Observer, Ran, Status};
+pub use pool::Pool;
+pub use profile::Independence;
+
+/// How much may compute and wait at the same time, in the whole process.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Inferences that run at the same moment. 0: as many as the CPU quota of the container allows, rounded down.
@@ -16,10 +35,46 @@ pub struct Config {
     pub queue_rows: usize,
     /// Bytes of tensors that may wait, the memory bound of the queue.
     pub queue_bytes: usize,
+    /// Whether models are timed at several batch sizes in spare time. Without it nothing is ever merged.
+    pub calibrate: bool,
+    /// What models are run by that do not say.
+    pub tuning: Tuning,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { threads: 0, queue_rows: 4096, queue_bytes: 256 << 20 }
+        Self { threads: 0, queue_rows: 4096, queue_bytes: 256 << 20, calibrate: true, tuning: Tuning::default() }
+    }
+}
+
+/// How one model shares the compute slots. The defaults suit most.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tuning {
+    /// Rows up to which waiting requests are merged into one run. 1 turns batching off: every request is one run, as it
+    /// came.
+    pub max_batch: usize,
+    /// How long a request may be held back for others to join it. More rows per run at the price of latency; not needed
+    /// under load, where requests meet while they wait for a slot.
+    pub max_delay: Duration,
+    /// Rows of this model that may wait; the bound of the process holds in any case.
+    pub queue_rows: usize,
+    /// Share of the compute slots when several models want them: 2 gets twice the time of 1.
+    pub weight: f64,
+    /// Models of higher priority go first, whatever the weights.
+    pub priority: i64,
+    /// Runs of this model at the same moment; 0: as many as there are slots.
+    pub instances: usize,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            max_batch: 64,
+            max_delay: Duration::ZERO,
+            queue_rows: usize::MAX,
+            weight: 1.0,
+            priority: 0,
+            instances: 0,
+        }
     }
 }

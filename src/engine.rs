@@ -84,6 +84,11 @@ pub trait Session: Send + Sync + 'static {
         true
     }
 
+    /// Whether each number of rows has to be prepared for by itself, so that a few sizes should serve for all.
+    fn prefers_few_sizes(&self) -> bool {
+        false
+    }
+
     /// Estimate of the memory the session holds: weights times the plans that pack their own copy.
     fn memory_bytes(&self) -> u64;
 

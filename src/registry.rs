@@ -16,7 +16,7 @@ use crate::model::ModelName;
 pub use catalog::{Catalog, CatalogError, Entry};
 pub use lifecycle::Lifecycle;
 pub use loader::{LoadOutcome, Registry};
-pub use servable::{Counters, InferError, Inferred, Servable, Stage};
+pub use servable::{Counters, Servable, Stage};
 pub use snapshot::{FindError, Slot, Snapshot};
 
 /// Where models come from.

@@ -225,7 +225,7 @@ impl Settings {
                 tract: engine::tract::Config { max_plans, limits: engine::tract::Limits { max_nodes, max_tensor } },
             },
             trial: engine::trial::Config { enabled, program: None, timeout, memory },
-            compute: batching::Config { threads, queue_rows, queue_bytes },
+            compute: batching::Config { threads, queue_rows, queue_bytes, ..batching::Config::default() },
             api: api::Config { max_body, request_timeout, max_in_flight, cors_origins },
             shutdown: ShutdownConfig { lame_duck, drain_timeout },
             log: telemetry::LogConfig { format, level },

@@ -15,6 +15,7 @@ use crate::model::{Description, Digest, ModelId, ModelName, Version};
 use crate::telemetry::Metrics;
 
 use super::manifest::read_card;
+use super::servable::metrics_of;
 use super::verify::{reconcile, verify};
 use super::{Catalog, Entry, Lifecycle, Servable, Slot, Snapshot};
 
@@ -128,10 +129,10 @@ impl Registry {
 
         let id = ModelId { name: entry.name.clone(), version: entry.version, digest };
         let (signature, graph) = (session.signature().clone(), session.graph().clone());
-        let metrics = self.metrics.model(&id);
+        let metrics = metrics_of(&self.metrics, &id);
         self.metrics.model_engine_is(&id, engine, engine_choice.as_ref().map_or(&[], |choice| &choice.probes));
         let description = Description { id, signature, card, graph, sample, engine, engine_choice };
-        Ok(Servable::new(description, session, self.pool.clone(), metrics))
+        Ok(Servable::new(description, session, self.pool.tuning(), self.pool.clone(), metrics))
     }
 
     fn publish(&self, entry: &Entry, state: Lifecycle, servable: Option<Arc<Servable>>) {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::batching::{Cost, Pool, Refused, Size};
-use crate::engine::{RunError, Session};
-use crate::model::Description;
-use crate::telemetry::ModelMetrics;
+use crate::batching::{Batcher, Computed, How, InferError, Observer, Pool, Ran, Status, Tuning};
+use crate::engine::Session;
+use crate::model::{Description, ModelId};
+use crate::telemetry::{Metrics, ModelMetrics};
 use crate::tensor::Tensor;
 
 /// Runs with up to this many rows are counted by size.
@@ -18,61 +18,54 @@ pub struct Servable {
     pub description: Arc<Description>,
     pub metrics: Arc<ModelMetrics>,
     pub counters: Arc<Counters>,
-    session: Arc<dyn Session>,
-    pool: Pool,
-    cost: Arc<Cost>,
-}
-
-/// The outputs of one run and where its time went.
-#[derive(Debug)]
-pub struct Inferred {
-    pub outputs: Vec<Tensor>,
-    pub queued: Duration,
-    pub computed: Duration,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InferError {
-    #[error(transparent)]
-    Refused(#[from] Refused),
-    #[error(transparent)]
-    Run(#[from] RunError),
+    batcher: Batcher,
 }
 
 impl Servable {
-    pub(super) fn new(description: Description, session: Box<dyn Session>, pool: Pool, metrics: ModelMetrics) -> Self {
-        let (description, session) = (Arc::new(description), Arc::from(session));
-        let (metrics, counters, cost) = (Arc::new(metrics), Arc::default(), Arc::default());
-        Self { description, metrics, counters, session, pool, cost }
+    pub(super) fn new(
+        description: Description,
+        session: Box<dyn Session>,
+        tuning: Tuning,
+        pool: Pool,
+        metrics: ModelMetrics,
+    ) -> Self {
+        let (description, metrics, counters) = (Arc::new(description), Arc::new(metrics), Arc::<Counters>::default());
+        let books = Books { metrics: Arc::clone(&metrics), counters: Arc::clone(&counters) };
+        let batcher = Batcher::new(Arc::from(session), tuning, pool, books);
+        Self { description, metrics, counters, batcher }
     }
 
-    /// Runs the model on inputs that fit its signature: at once where that is cheap, else when a compute slot is free.
-    pub async fn infer(&self, inputs: Vec<Tensor>, rows: usize, deadline: Instant) -> Result<Inferred, InferError> {
-        let size = Size { rows, bytes: inputs.iter().map(Tensor::size_in_bytes).sum() };
-        // A run that has to prepare the model first is costly, whatever runs of this size have cost before.
-        let expected = self.cost.expected(rows).filter(|_| self.session.is_prepared(&inputs));
-        let (session, cost) = (Arc::clone(&self.session), Arc::clone(&self.cost));
-        let (metrics, counters) = (Arc::clone(&self.metrics), Arc::clone(&self.counters));
-        let submitted = Instant::now();
-        // Booked where it runs: a run whose caller has left meanwhile cost as much as any other.
-        let work = move || {
-            let begun = Instant::now();
-            let outputs = session.run(&inputs);
-            let (queued, computed) = (begun - submitted, begun.elapsed());
-            metrics.batch_ran(rows, queued, computed, outputs.is_ok());
-            counters.ran(rows, queued, computed);
-            // A failed run says nothing about what a good one costs.
-            if outputs.is_ok() {
-                cost.learn(rows, computed);
-            }
-            outputs
-        };
-        let ran = self.pool.run(size, expected, deadline, work).await?;
-        Ok(Inferred { outputs: ran.value?, queued: ran.queued, computed: ran.computed })
+    /// Runs the model on inputs that fit its signature: at once where that is cheap, else when a compute slot is free, with
+    /// others where that serves them sooner.
+    pub async fn infer(&self, inputs: Vec<Tensor>, rows: usize, deadline: Instant) -> Result<Computed, InferError> {
+        self.batcher.infer(inputs, rows, deadline).await
+    }
+
+    /// How its requests are scheduled, and what was learned for that.
+    pub fn scheduling(&self) -> Status {
+        self.batcher.status()
     }
 
     pub fn memory_bytes(&self) -> u64 {
-        self.session.memory_bytes()
+        self.batcher.session().memory_bytes()
+    }
+}
+
+/// The series of a version, with one counter for each way to run it.
+pub(super) fn metrics_of(metrics: &Metrics, id: &ModelId) -> ModelMetrics {
+    metrics.model(id, &How::ALL.map(How::word))
+}
+
+/// Books each run where it is made: one whose caller has left meanwhile cost as much as any other.
+struct Books {
+    metrics: Arc<ModelMetrics>,
+    counters: Arc<Counters>,
+}
+
+impl Observer for Books {
+    fn ran(&self, run: &Ran<'_>) {
+        self.metrics.batch_ran(run.rows, run.queued, run.computed, run.succeeded, run.how as usize);
+        self.counters.ran(run.rows, run.queued, run.computed);
     }
 }
 
@@ -115,8 +108,8 @@ impl Default for Counters {
 }
 
 impl Counters {
-    fn ran(&self, rows: usize, queued: Duration, computed: Duration) {
-        self.queue.add(queued);
+    fn ran(&self, rows: usize, queued: &[Duration], computed: Duration) {
+        queued.iter().for_each(|&queued| self.queue.add(queued));
         self.compute_infer.add(computed);
         self.rows.fetch_add(rows as u64, Ordering::Relaxed);
         if let Some(size) = rows.checked_sub(1).and_then(|index| self.sizes.get(index)) {

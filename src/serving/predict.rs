@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::batching::Refused;
+use crate::batching::{InferError, Refused};
 use crate::model::{Description, ModelName, Port, Selector};
-use crate::registry::{FindError, InferError, Lifecycle, Registry, Servable, Slot, Stage};
+use crate::registry::{FindError, Lifecycle, Registry, Servable, Slot, Stage};
 use crate::telemetry::{Metrics, Outcome};
 use crate::tensor::{Shape, Tensor};
 
@@ -94,7 +94,12 @@ impl Serving {
             self.metrics.versions_in_state(state, count);
         }
         for servable in snapshot.slots().filter_map(|(_, slot)| slot.servable.as_ref()) {
-            self.metrics.model_memory_is(&servable.description.id, servable.memory_bytes());
+            let id = &servable.description.id;
+            self.metrics.model_memory_is(id, servable.memory_bytes());
+            // Models of many shapes have a curve for each; the metric shows those that have one.
+            if let [profile] = servable.scheduling().profiles.as_slice() {
+                profile.curve.iter().for_each(|point| self.metrics.run_cost_is(id, point.rows, point.took));
+            }
         }
         self.metrics.readiness_is(self.readiness.ready().is_ok(), self.readiness.is_draining());
         self.metrics.render()
@@ -211,6 +216,10 @@ fn problem_of_infer(error: InferError, since: Instant) -> Problem {
         InferError::Refused(Refused::Full { retry_after }) => {
             Problem::Overloaded { reason: "the queue before the compute slots is full", retry_after }
         }
+        InferError::Refused(Refused::TooLate { retry_after }) => Problem::Overloaded {
+            reason: "what waits before the compute slots takes longer than the time this request has",
+            retry_after,
+        },
         InferError::Refused(Refused::ExpiredInQueue) => expired("waiting for a compute slot"),
         InferError::Refused(Refused::ExpiredWhileComputing) => expired("waiting and computing"),
         InferError::Refused(Refused::Closed) => Problem::ShuttingDown,

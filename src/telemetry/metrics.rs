@@ -68,6 +68,8 @@ pub struct Metrics {
     compute_duration: HistogramVec,
     batch_rows: HistogramVec,
     rows: IntCounterVec,
+    runs: IntCounterVec,
+    cost: GaugeVec,
     queue_depth: IntGauge,
     queue_bytes: GenericGauge<AtomicU64>,
     slots: IntGauge,
@@ -93,6 +95,7 @@ pub struct ModelMetrics {
     compute_rejected: Histogram,
     batch_rows: Histogram,
     rows: IntCounter,
+    runs: Vec<IntCounter>,
 }
 
 /// Counts one request as in flight until dropped.
@@ -143,6 +146,16 @@ impl Metrics {
             )?,
             batch_rows: make.histograms("onnxd_batch_rows", "Rows per run of the engine.", &model, &ROWS)?,
             rows: make.int_counters("onnxd_rows_total", "Rows computed.", &model)?,
+            runs: make.int_counters(
+                "onnxd_runs_total",
+                "Runs of the engine: inline (at once, where the request arrived), gathered (there, with others that were ready), queued (by a compute thread), again (alone, because a run with others failed).",
+                &["model", "version", "how"],
+            )?,
+            cost: make.gauges(
+                "onnxd_run_cost_seconds",
+                "What a run of so many rows is expected to take; batches are made by it.",
+                &["model", "version", "rows"],
+            )?,
             queue_depth: make.int_gauge("onnxd_queue_depth_rows", "Rows waiting for a compute slot.")?,
             queue_bytes: make.add(GenericGauge::with_opts(Opts::new(
                 "onnxd_queue_bytes",
@@ -195,7 +208,7 @@ impl Metrics {
     }
 
     /// The series of one version; from now on they are exposed, at zero.
-    pub fn model(&self, id: &ModelId) -> ModelMetrics {
+    pub fn model(&self, id: &ModelId, ways_to_run: &[&str]) -> ModelMetrics {
         let version = id.version.to_string();
         let model = [id.name.as_str(), version.as_str()];
         let with = |vec: &HistogramVec, outcome: Outcome| vec.with_label_values(&[model[0], model[1], outcome.word()]);
@@ -206,6 +219,7 @@ impl Metrics {
             compute_rejected: with(&self.compute_duration, Outcome::Rejected),
             batch_rows: self.batch_rows.with_label_values(&model),
             rows: self.rows.with_label_values(&model),
+            runs: ways_to_run.iter().map(|how| self.runs.with_label_values(&[model[0], model[1], how])).collect(),
         }
     }
 
@@ -228,14 +242,9 @@ impl Metrics {
         self.slots.set(slots as i64);
     }
 
-    pub fn job_queued(&self, rows: usize, bytes: usize) {
-        self.queue_depth.add(rows as i64);
-        self.queue_bytes.add(bytes as u64);
-    }
-
-    pub fn job_left_queue(&self, rows: usize, bytes: usize) {
-        self.queue_depth.sub(rows as i64);
-        self.queue_bytes.sub(bytes as u64);
+    pub fn queue_is(&self, rows: usize, bytes: usize) {
+        self.queue_depth.set(rows as i64);
+        self.queue_bytes.set(bytes as u64);
     }
 
     pub fn slot_taken(&self) {
@@ -259,6 +268,11 @@ impl Metrics {
             let labels = [id.name.as_str(), &version, probe.engine, &probe.rows.to_string()];
             self.engine_probes.with_label_values(&labels).set(probe.seconds);
         }
+    }
+
+    pub fn run_cost_is(&self, id: &ModelId, rows: usize, cost: Duration) {
+        let labels = [id.name.as_str(), &id.version.to_string(), &rows.to_string()];
+        self.cost.with_label_values(&labels).set(cost.as_secs_f64());
     }
 
     pub fn model_memory_is(&self, id: &ModelId, bytes: u64) {
@@ -303,8 +317,12 @@ impl ModelMetrics {
         self.request[outcome as usize].observe(took.as_secs_f64());
     }
 
-    pub fn batch_ran(&self, rows: usize, queued: Duration, computed: Duration, succeeded: bool) {
-        self.queue.observe(queued.as_secs_f64());
+    /// `how` is an index into the words that `Metrics::model` was given.
+    pub fn batch_ran(&self, rows: usize, queued: &[Duration], computed: Duration, succeeded: bool, how: usize) {
+        queued.iter().for_each(|queued| self.queue.observe(queued.as_secs_f64()));
+        if let Some(runs) = self.runs.get(how) {
+            runs.inc();
+        }
         let compute = if succeeded { &self.compute_success } else { &self.compute_rejected };
         compute.observe(computed.as_secs_f64());
         self.batch_rows.observe(rows as f64);

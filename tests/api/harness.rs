@@ -112,7 +112,8 @@ impl Gate {
 /// What [`App`] does, with another engine.
 fn serve_with(engine: impl Engine, models: Vec<PathBuf>, config: api::Config) -> TestServer {
     let metrics = Arc::new(Metrics::new().expect("metrics"));
-    let compute = batching::Config { threads: 1, ..Default::default() };
+    // A scripted model runs when a request says so, and at no other time.
+    let compute = batching::Config { threads: 1, calibrate: false, ..Default::default() };
     let pool = Pool::start(compute, Arc::clone(&metrics)).expect("threads");
     let catalog = Catalog::scan(&registry_config(models)).expect("models");
     let registry = Arc::new(Registry::new(catalog, Arc::new(engine), pool, Arc::clone(&metrics)));

@@ -81,6 +81,10 @@ impl Session for TractSession {
         self.plans.is_prepared(&shapes(inputs))
     }
 
+    fn prefers_few_sizes(&self) -> bool {
+        true
+    }
+
     fn memory_bytes(&self) -> u64 {
         // The parsed model keeps the weights to build from, and every plan packs them anew.
         self.stored_bytes.saturating_mul(1 + self.plans.count() as u64)

@@ -1,0 +1,182 @@
+//! Finds out, in spare time, what runs of a model cost by their number of rows, and whether rows answer the same alone and
+//! together. Sizes are doubled as long as that makes a row cheaper. Done in steps of about one run, so that a request
+//! never waits long for it.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use crate::engine::{Session, answers, samples};
+use crate::tensor::{DataType, Tensor};
+
+use super::curve::SIZES;
+use super::lane::Lane;
+use super::profile::Profile;
+
+/// Rows that differ, which batches are made of.
+const DISTINCT_ROWS: usize = 4;
+
+/// A model's answers for a row differ in the last digits by how many rows were computed together, because sums are made in
+/// another order; a difference that means something is larger than this, relative to max(1, |answer|).
+const TOLERANCE: f64 = 1e-4;
+
+/// Runs whose quickest counts, and time that small ones are repeated for.
+const RUNS: u64 = 3;
+const REPEATED_FOR: Duration = Duration::from_micros(500);
+
+/// A doubling pays when a row gets cheaper by this much; after two in a row that do not, or one of a heavy model, that is it.
+const PAYS: f64 = 0.95;
+const HEAVY: Duration = Duration::from_millis(20);
+
+/// No larger batch is tried once a run takes this long.
+const LONG_RUN: Duration = Duration::from_millis(500);
+
+/// The work that is left.
+pub struct Calibration {
+    /// A model that was dropped meanwhile is not kept for this.
+    lane: Weak<Lane>,
+    profile: Arc<Profile>,
+    /// Rows that differ, each with its answer once it was computed alone.
+    rows: Vec<Row>,
+    /// Index of the size in [`SIZES`] that comes next.
+    at: usize,
+    cheapest: f64,
+    unpaid: usize,
+}
+
+struct Row {
+    inputs: Vec<Tensor>,
+    outputs: Vec<Tensor>,
+}
+
+impl Calibration {
+    /// For rows of these inputs' shape; `None` where there is nothing to find out. With no inputs, for rows of the shape
+    /// that the model was prepared with.
+    pub fn of(lane: &Arc<Lane>, profile: &Arc<Profile>, like: Option<&[Tensor]>) -> Option<Self> {
+        if !lane.session.signature().is_batched() {
+            return None;
+        }
+        let rows = distinct_rows(&*lane.session, like)?;
+        let rows = rows.into_iter().map(|inputs| Row { inputs, outputs: Vec::new() }).collect();
+        let (lane, profile) = (Arc::downgrade(lane), Arc::clone(profile));
+        Some(Self { lane, profile, rows, at: 0, cheapest: f64::INFINITY, unpaid: 0 })
+    }
+
+    /// One step; what is left to do, if anything. Blocking, for about as long as one run.
+    pub fn step(mut self) -> Option<Self> {
+        let lane = self.lane.upgrade()?;
+        if let Some(row) = self.rows.iter_mut().find(|row| row.outputs.is_empty()) {
+            match lane.session.run(&row.inputs) {
+                Ok(outputs) => row.outputs = outputs,
+                Err(error) => {
+                    self.profile.refute(format!("made-up rows cannot be computed: {error}"));
+                    return None;
+                }
+            }
+            return Some(self);
+        }
+        if self.at > 0 && !lane.may_batch() {
+            return None;
+        }
+        let rows = *SIZES.get(self.at).filter(|&&rows| rows <= lane.tuning.max_batch.max(1))?;
+        let inputs = self.batch(rows)?;
+        // A run that has to prepare the size first says nothing about its cost; its answer is as good.
+        let first = !lane.session.is_prepared(&inputs);
+        if first || rows == 2 {
+            let outputs = match lane.session.run(&inputs) {
+                Ok(outputs) => outputs,
+                Err(error) => {
+                    self.profile.refute(format!("{rows} rows cannot be computed together: {error}"));
+                    return None;
+                }
+            };
+            if let Err(difference) = self.compare(&outputs, rows) {
+                self.profile.refute(difference);
+                return None;
+            }
+            if first {
+                return Some(self);
+            }
+        }
+        let took = quickest(&*lane.session, &inputs)?;
+        self.profile.curve.set(rows, took, RUNS);
+        if rows > 1 {
+            self.profile.prove();
+        }
+        self.goes_on(rows, took).then_some(self)
+    }
+
+    /// Whether a larger size is worth a try.
+    fn goes_on(&mut self, rows: usize, took: Duration) -> bool {
+        let per_row = took.as_secs_f64() / rows as f64;
+        self.unpaid = if per_row <= self.cheapest * PAYS { 0 } else { self.unpaid + 1 };
+        self.cheapest = self.cheapest.min(per_row);
+        self.at += 1;
+        let enough = if took >= HEAVY { 1 } else { 2 };
+        self.unpaid < enough && took < LONG_RUN
+    }
+
+    /// So many rows, the distinct ones in turn.
+    fn batch(&self, rows: usize) -> Option<Vec<Tensor>> {
+        let column = |at: usize| {
+            let column = self.rows.iter().cycle().take(rows).map(|row| row.inputs.get(at));
+            Tensor::stack_rows(&column.collect::<Option<Vec<_>>>()?, 0)
+        };
+        (0..self.rows.first()?.inputs.len()).map(column).collect()
+    }
+
+    /// Whether each row has the answer it had alone.
+    fn compare(&self, outputs: &[Tensor], rows: usize) -> Result<(), String> {
+        for (at, alone) in (0..rows).zip(self.rows.iter().cycle()) {
+            for (output, expected) in outputs.iter().zip(&alone.outputs) {
+                let part = output.slice_rows(at, at + 1);
+                let part =
+                    part.map_err(|_| format!("{rows} rows are answered with a shape of {:?}", output.shape()))?;
+                answers::compare(&part, expected, TOLERANCE).map_err(|difference| {
+                    format!("row {at} of {rows} is answered otherwise than alone: {difference}")
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn quickest(session: &dyn Session, inputs: &[Tensor]) -> Option<Duration> {
+    let begun = Instant::now();
+    let mut quickest = Duration::MAX;
+    let mut runs = 0;
+    while runs < RUNS || begun.elapsed() < REPEATED_FOR {
+        let started = Instant::now();
+        session.run(inputs).ok()?;
+        quickest = quickest.min(started.elapsed());
+        runs += 1;
+    }
+    Some(quickest)
+}
+
+/// Rows of made-up values that differ, in size too: a model that looks at the largest value of a whole batch, as dynamic
+/// quantisation does, is found out by rows of different magnitude.
+fn distinct_rows(session: &dyn Session, like: Option<&[Tensor]>) -> Option<Vec<Vec<Tensor>>> {
+    let mut shapes = samples::shapes_of_rows(session, DISTINCT_ROWS)?;
+    if let Some(like) = like {
+        for (shape, tensor) in shapes.iter_mut().zip(like) {
+            *shape = tensor.shape().into();
+            *shape.first_mut()? = DISTINCT_ROWS;
+        }
+    }
+    let made_up = samples::made_up(&session.signature().inputs, &shapes, samples::Values::Varied)?;
+    let row = |at: usize| made_up.iter().map(|tensor| scaled(&tensor.slice_rows(at, at + 1).ok()?, at)).collect();
+    (0..DISTINCT_ROWS).map(row).collect()
+}
+
+fn scaled(row: &Tensor, at: usize) -> Option<Tensor> {
+    const FACTORS: [f64; DISTINCT_ROWS] = [1.0, 0.3, 2.5, 0.7];
+    if !row.datatype().is_float() {
+        return Some(row.clone());
+    }
+    let wide = row.cast(DataType::Fp64).ok()?;
+    let factor = FACTORS.get(at).copied().unwrap_or(1.0);
+    let values: Vec<f64> = wide.values::<f64>()?.iter().map(|value| value * factor).collect();
+    // Half precision and narrower: the product is rounded.
+    let scaled = Tensor::from_vec(row.shape(), values).ok()?;
+    scaled.cast(row.datatype()).ok().or_else(|| Some(row.clone()))
+}

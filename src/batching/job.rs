@@ -1,0 +1,121 @@
+//! One request, or a part of one, on its way through the queue, and what comes back. A job is held by its answer channel:
+//! when the caller leaves, the job is skipped; when the job is dropped, the caller is told.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use crate::engine::RunError;
+use crate::tensor::Tensor;
+
+use super::profile::Profile;
+
+/// The outputs for one request and where its time went.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Computed {
+    pub outputs: Vec<Tensor>,
+    /// From handing in to the beginning of the run.
+    pub queued: Duration,
+    /// The run, which may have been shared with others.
+    pub computed: Duration,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InferError {
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+/// Why a job did not run, or not in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("the queue is full")]
+    Full { retry_after: Duration },
+    /// What waits already would take longer than this request can wait.
+    #[error("the queue is longer than the time left")]
+    TooLate { retry_after: Duration },
+    #[error("the deadline passed in the queue")]
+    ExpiredInQueue,
+    #[error("the deadline passed while computing")]
+    ExpiredWhileComputing,
+    #[error("the compute threads are shut down")]
+    Closed,
+    #[error("the computation panicked")]
+    Panicked,
+}
+
+pub type Answer = Result<Computed, RunError>;
+
+pub struct Job {
+    pub inputs: Vec<Tensor>,
+    pub rows: usize,
+    pub bytes: usize,
+    /// Its share of the time that the queue will take; zero while nothing is known.
+    pub cost: Duration,
+    pub profile: Arc<Profile>,
+    pub submitted: Instant,
+    pub deadline: Instant,
+    pub begun: Arc<AtomicBool>,
+    pub answer: oneshot::Sender<Answer>,
+}
+
+/// Where a job's answer comes out.
+pub struct Ticket {
+    begun: Arc<AtomicBool>,
+    answered: oneshot::Receiver<Answer>,
+    deadline: Instant,
+}
+
+impl Job {
+    pub fn new(
+        inputs: Vec<Tensor>,
+        rows: usize,
+        profile: &Arc<Profile>,
+        submitted: Instant,
+        deadline: Instant,
+    ) -> (Self, Ticket) {
+        let (answer, answered) = oneshot::channel();
+        let begun = Arc::new(AtomicBool::new(false));
+        let ticket = Ticket { begun: Arc::clone(&begun), answered, deadline };
+        let bytes = inputs.iter().map(Tensor::size_in_bytes).sum();
+        let (cost, profile) = (profile.cost_in_queue(rows), Arc::clone(profile));
+        (Self { inputs, rows, bytes, cost, profile, submitted, deadline, begun, answer }, ticket)
+    }
+
+    /// Whether somebody still waits for it and it can be done in time.
+    pub fn is_due(&self, now: Instant) -> bool {
+        now + self.cost < self.deadline && !self.answer.is_closed()
+    }
+}
+
+impl Ticket {
+    /// Waits for the answer until the deadline.
+    pub async fn redeem(mut self) -> Result<Computed, InferError> {
+        let answered = tokio::time::timeout_at(self.deadline.into(), &mut self.answered).await;
+        let begun = || self.begun.load(Ordering::Acquire);
+        match answered {
+            Ok(Ok(answer)) => Ok(answer?),
+            // Dropped without an answer: skipped in the queue, or the run broke off.
+            Ok(Err(_)) if begun() => Err(Refused::Panicked.into()),
+            Err(_) if begun() => Err(Refused::ExpiredWhileComputing.into()),
+            Ok(Err(_)) | Err(_) => Err(Refused::ExpiredInQueue.into()),
+        }
+    }
+
+    /// The answer, if it is there.
+    pub fn try_redeem(&mut self) -> Option<Result<Computed, InferError>> {
+        match self.answered.try_recv() {
+            Ok(answer) => Some(answer.map_err(InferError::from)),
+            Err(oneshot::error::TryRecvError::Empty) => None,
+            Err(oneshot::error::TryRecvError::Closed) if self.begun.load(Ordering::Acquire) => {
+                Some(Err(Refused::Panicked.into()))
+            }
+            Err(oneshot::error::TryRecvError::Closed) => Some(Err(Refused::ExpiredInQueue.into())),
+        }
+    }
+}

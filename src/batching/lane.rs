@@ -1,0 +1,117 @@
+//! One model version as the scheduler sees it: its session, how it is to share the slots, what is known of its costs, and
+//! counts of what was decided for it. It waits for nothing and starts nothing.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::engine::Session;
+use crate::tensor::Shape;
+
+use super::job::Job;
+use super::profile::Profiles;
+use super::{Independence, Measured, Tuning};
+
+/// Told about every run.
+pub trait Observer: Send + Sync + 'static {
+    fn ran(&self, run: &Ran<'_>);
+}
+
+/// One run of the engine.
+#[derive(Clone, Copy, Debug)]
+pub struct Ran<'r> {
+    /// Rows that were asked for.
+    pub rows: usize,
+    /// How long each of its requests had waited.
+    pub queued: &'r [Duration],
+    pub computed: Duration,
+    pub succeeded: bool,
+    pub how: How,
+}
+
+/// Where and for whom a run was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// At once, on the thread that brought the request.
+    Inline,
+    /// There, too, for requests that were ready at the same moment.
+    Gathered,
+    /// By a compute thread.
+    Queued,
+    /// One request again by itself, because a run with others failed.
+    Again,
+}
+
+impl How {
+    pub const ALL: [Self; 4] = [Self::Inline, Self::Gathered, Self::Queued, Self::Again];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Inline => "inline",
+            Self::Gathered => "gathered",
+            Self::Queued => "queued",
+            Self::Again => "again",
+        }
+    }
+}
+
+pub struct Lane {
+    pub session: Arc<dyn Session>,
+    pub tuning: Tuning,
+    pub profiles: Profiles,
+    pub observer: Box<dyn Observer>,
+    /// Jobs that wait until the thread they are on has read what else is ready.
+    pub gathered: Mutex<VecDeque<Job>>,
+    /// Runs right now, wherever they are.
+    pub running: AtomicUsize,
+    pub split: AtomicU64,
+}
+
+/// What is to be seen of a model's scheduling.
+#[derive(Clone, Debug)]
+pub struct Status {
+    pub tuning: Tuning,
+    /// One entry for each shape of rows; the shape is told where the model takes several.
+    pub profiles: Vec<ProfileStatus>,
+    /// Rows that wait now, and runs that are being made.
+    pub waiting_rows: usize,
+    pub running: usize,
+    /// Requests that were cut into parts.
+    pub split: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct ProfileStatus {
+    pub row_shapes: Option<Vec<Shape>>,
+    pub independence: Independence,
+    pub curve: Vec<Measured>,
+}
+
+impl Lane {
+    pub fn new(session: Arc<dyn Session>, tuning: Tuning, observer: Box<dyn Observer>) -> Self {
+        let profiles = Profiles::new(session.signature());
+        let (gathered, running, split) = Default::default();
+        Self { session, tuning, profiles, observer, gathered, running, split }
+    }
+
+    /// Whether a run of these may be merged with others or cut: the model has rows, and its owner does not object.
+    pub fn may_batch(&self) -> bool {
+        self.tuning.max_batch > 1 && self.session.signature().is_batched()
+    }
+
+    pub fn status(&self, waiting_rows: usize) -> Status {
+        let profile = |(row_shapes, profile): (Option<Vec<Shape>>, Arc<super::profile::Profile>)| ProfileStatus {
+            row_shapes,
+            independence: profile.independence(),
+            curve: profile.curve.measured(),
+        };
+        Status {
+            tuning: self.tuning,
+            profiles: self.profiles.all().into_iter().map(profile).collect(),
+            waiting_rows,
+            running: self.running.load(Ordering::Relaxed),
+            split: self.split.load(Ordering::Relaxed),
+        }
+    }
+}

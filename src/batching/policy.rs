@@ -1,0 +1,162 @@
+//! The decisions of the scheduler, without a clock, a thread or a queue in sight: whether work is cheap enough to be done
+//! where it arrived, how many waiting requests make the next run, and into which parts a large request is cut.
+
+use std::time::Duration;
+
+use super::curve::{Curve, SIZES, size_for};
+
+/// What is expected to take no longer than this runs on the thread that parsed it: about ten times what handing over costs.
+pub const CHEAP: Duration = Duration::from_micros(250);
+
+/// What is gathered on a thread of the server may take so long altogether; more goes to the compute threads.
+pub const CHEAP_GATHERED: Duration = Duration::from_millis(1);
+
+/// Gathering costs each request about a microsecond (a channel and a copy), so a row has to save more than that.
+const GATHER_GAIN_NS: f64 = 2_000.0;
+
+/// A run that serves the queue nearly as soon and is smaller answers its first requests sooner.
+const NEARLY: f64 = 1.1;
+
+/// A request of many rows is cut for the cores when it takes longer than this.
+const WORTH_SPLITTING: Duration = Duration::from_micros(500);
+
+/// A part takes about this long at most, so that others get their turn and a client that leaves saves the rest.
+const LONG_PART: Duration = Duration::from_millis(20);
+
+/// Parts of one request at most.
+const MOST_PARTS: usize = 256;
+
+/// Whether requests that are ready at the same moment are better run together than one after another.
+pub fn gathers(curve: &Curve, most: usize) -> bool {
+    let size = most.min(8).min(curve.largest());
+    let per_row = |rows: usize| Some(curve.nanoseconds(rows)? / rows as f64);
+    size > 1 && matches!((per_row(1), per_row(size)), (Some(one), Some(many)) if one - many >= GATHER_GAIN_NS)
+}
+
+/// How many of the waiting requests, first come first, make the next run: the number that serves all of them soonest on
+/// `slots` free slots. `waiting` is their numbers of rows; at least one is taken, and no more than `most` rows together
+/// unless the first alone has more.
+pub fn next_run(waiting: impl Iterator<Item = usize>, curve: &Curve, most: usize, slots: usize) -> usize {
+    // What has not been measured is not tried on somebody's request.
+    let most = most.min(curve.largest());
+    let (mut all, mut open) = (0usize, true);
+    // For each size, the longest beginning of the queue that fits: (jobs, rows).
+    let mut fits = [(0usize, 0usize); SIZES.len()];
+    for (at, rows) in waiting.enumerate() {
+        all = all.saturating_add(rows);
+        open = open && all <= most;
+        if open {
+            let fitting = fits.iter_mut().zip(SIZES).filter(|(_, size)| *size >= all);
+            fitting.for_each(|(fit, _)| *fit = (at + 1, all));
+        }
+    }
+    let soonest = |&(jobs, rows): &(usize, usize)| {
+        let cost = curve.nanoseconds(size_for(rows)).filter(|_| jobs > 0)?;
+        Some(all.div_ceil(rows.max(1)).div_ceil(slots.max(1)) as f64 * cost)
+    };
+    let best = fits.iter().filter_map(soonest).fold(f64::INFINITY, f64::min);
+    fits.iter().find(|fit| soonest(fit).is_some_and(|time| time <= best * NEARLY)).map_or(1, |&(jobs, _)| jobs)
+}
+
+/// Rows of the parts that a request is cut into; its own number where it stays whole.
+pub fn part_rows(rows: usize, curve: &Curve, slots: usize) -> usize {
+    let Some(whole) = curve.nanoseconds(rows).filter(|_| rows > 1) else { return rows };
+    let per_row = |size: usize| curve.nanoseconds(size).map_or(f64::INFINITY, |cost| cost / size as f64);
+    let measured = || SIZES.into_iter().take_while(|&size| size <= curve.largest());
+    let cheapest = measured().map(per_row).fold(f64::INFINITY, f64::min);
+    let best = measured().find(|&size| per_row(size) <= cheapest * NEARLY).unwrap_or(1);
+    let fewest = rows.div_ceil(MOST_PARTS);
+    // More rows at a time cost more for each: as few as is best, on every core.
+    if per_row(curve.largest().max(1)) > cheapest * NEARLY && best < rows {
+        return best.max(fewest);
+    }
+    if whole < WORTH_SPLITTING.as_nanos() as f64 {
+        return rows;
+    }
+    let long = whole / LONG_PART.as_nanos() as f64;
+    let parts = (long.ceil() as usize).max(slots).min(MOST_PARTS);
+    // Powers of two, so that few shapes have to be prepared.
+    rows.div_ceil(parts).next_power_of_two().max(best).min(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A curve with these points in microseconds.
+    fn curve(points: &[(usize, u64)]) -> Curve {
+        let curve = Curve::default();
+        points.iter().for_each(|&(rows, us)| curve.set(rows, Duration::from_micros(us), 1));
+        curve
+    }
+
+    /// A wide MLP: eight rows cost less than two of one.
+    fn wide() -> Curve {
+        curve(&[(1, 680), (2, 700), (4, 800), (8, 1195), (16, 2320), (32, 4640)])
+    }
+
+    /// A small convolution in tract: more rows cost more for each.
+    fn conv() -> Curve {
+        curve(&[(1, 171), (2, 700), (8, 2978)])
+    }
+
+    fn run(queue: &[usize], curve: &Curve, slots: usize) -> usize {
+        next_run(queue.iter().copied(), curve, 64, slots)
+    }
+
+    #[test]
+    fn a_batch_is_made_where_it_serves_the_queue_sooner() {
+        assert_eq!(run(&[1], &wide(), 1), 1);
+        assert_eq!(run(&[1; 2], &wide(), 1), 2);
+        assert_eq!(run(&[1; 8], &wide(), 1), 8);
+        // Sixteen at once would take as long as twice eight, and the first eight would wait for it.
+        assert_eq!(run(&[1; 16], &wide(), 1), 8);
+        assert_eq!(run(&[1; 3], &wide(), 1), 3, "rounded up to four");
+    }
+
+    #[test]
+    fn free_slots_take_a_share_each() {
+        assert_eq!(run(&[1; 32], &wide(), 4), 8);
+        assert_eq!(run(&[1; 8], &curve(&[(1, 100), (2, 190), (4, 370), (8, 730)]), 2), 1, "no gain, so side by side");
+    }
+
+    #[test]
+    fn rows_that_cost_more_together_run_one_by_one() {
+        assert_eq!(run(&[1; 8], &conv(), 1), 1);
+        assert_eq!(run(&[1; 8], &conv(), 2), 1);
+    }
+
+    #[test]
+    fn what_was_not_measured_is_not_tried() {
+        assert_eq!(run(&[1; 8], &curve(&[(1, 680)]), 1), 1);
+        assert_eq!(run(&[1; 8], &Curve::default(), 1), 1);
+        assert_eq!(run(&[100, 1], &wide(), 1), 1, "a request of more rows than a batch runs alone");
+        assert_eq!(next_run([1; 8].into_iter(), &wide(), 1, 1), 1, "batching is off");
+    }
+
+    #[test]
+    fn gathering_needs_a_gain() {
+        assert!(gathers(&curve(&[(1, 10), (8, 16)]), 64));
+        assert!(!gathers(&curve(&[(1, 10), (8, 16)]), 1));
+        assert!(!gathers(&curve(&[(1, 2), (8, 3)]), 64));
+        assert!(!gathers(&conv(), 64) && !gathers(&Curve::default(), 64));
+    }
+
+    #[test]
+    fn large_requests_are_cut_for_the_cores() {
+        let forest = curve(&[(1, 10), (8, 40), (64, 320)]);
+        assert_eq!(part_rows(64, &forest, 2), 64, "too short to be worth it");
+        assert_eq!(part_rows(1000, &forest, 2), 512);
+        assert_eq!(part_rows(1000, &forest, 1), 1000);
+        // 200 ms in parts of 20 ms.
+        assert_eq!(part_rows(40_960, &forest, 2), 4096);
+    }
+
+    #[test]
+    fn convolutions_are_cut_into_rows() {
+        assert_eq!(part_rows(8, &conv(), 1), 1);
+        assert_eq!(part_rows(1000, &conv(), 1), 4, "not more than so many parts");
+        assert_eq!(part_rows(1, &conv(), 2), 1);
+        assert_eq!(part_rows(8, &Curve::default(), 2), 8);
+    }
+}

@@ -1,0 +1,403 @@
+//! What waits, of all models, and whose turn it is. Models of the highest priority go first; among equals the one that has
+//! had least of the slots for its weight (start-time fair queueing, Goyal, Vin and Cheng 1996, with time used as the cost).
+//! Measuring models in spare time stands in the same line with a small weight. Plain state: the lock, the threads and the
+//! clock belong to the pool.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::calibration::Calibration;
+use super::job::{Job, Refused};
+use super::lane::Lane;
+use super::{Config, Tuning, policy};
+
+pub type LaneId = u64;
+
+/// Part of the slots' time that measuring takes while there are requests; without any it takes what it needs.
+const CALIBRATION_WEIGHT: f64 = 0.1;
+
+/// Bytes of the inputs that are put together for one run, and jobs that are looked at for it.
+const LARGEST_BATCH_BYTES: usize = 64 << 20;
+const LONGEST_LOOK: usize = 2048;
+
+/// Costs are estimates: a request is taken when it would be done in this part of the time it has.
+const SURE: f64 = 0.8;
+
+pub struct Queues {
+    bounds: Config,
+    slots: usize,
+    lanes: BTreeMap<LaneId, Waiting>,
+    last_id: LaneId,
+    rows: usize,
+    bytes: usize,
+    /// Virtual time: the tag of what was dispatched last.
+    clock: f64,
+    /// Compute threads that have nothing to do.
+    pub idle: usize,
+    calibrations: VecDeque<Calibration>,
+    calibrating: bool,
+    calibration_tag: f64,
+    /// Whether requests waited when the calibration at hand was given its turn.
+    calibration_cost: bool,
+}
+
+/// The queue of one model.
+struct Waiting {
+    lane: Arc<Lane>,
+    jobs: VecDeque<Job>,
+    rows: usize,
+    cost: Duration,
+    running: usize,
+    /// Time used per weight, in nanoseconds.
+    tag: f64,
+    retired: bool,
+}
+
+/// What a compute thread is to do.
+pub enum Next {
+    Run(Run),
+    Calibrate(Calibration),
+    /// Nothing before this moment, or before something happens.
+    Wait(Option<Instant>),
+}
+
+pub struct Run {
+    pub lane: Arc<Lane>,
+    pub jobs: Vec<Job>,
+    id: LaneId,
+    charged: Duration,
+}
+
+impl Waiting {
+    /// When its next run may begin; `None` without jobs, or while as many runs are being made as there may be.
+    fn ready_at(&self) -> Option<Instant> {
+        let Tuning { max_delay, max_batch, instances, .. } = self.lane.tuning;
+        let first = self.jobs.front().filter(|_| instances == 0 || self.running < instances)?;
+        let full = max_delay.is_zero() || self.rows >= max_batch;
+        Some(if full { first.submitted } else { first.submitted + max_delay })
+    }
+}
+
+impl Queues {
+    pub fn new(bounds: Config, slots: usize) -> Self {
+        Self {
+            bounds,
+            slots,
+            lanes: BTreeMap::new(),
+            last_id: 0,
+            rows: 0,
+            bytes: 0,
+            clock: 0.0,
+            idle: 0,
+            calibrations: VecDeque::new(),
+            calibrating: false,
+            calibration_tag: 0.0,
+            calibration_cost: false,
+        }
+    }
+
+    pub fn register(&mut self, lane: Arc<Lane>) -> LaneId {
+        self.last_id += 1;
+        let waiting = Waiting {
+            lane,
+            jobs: VecDeque::new(),
+            rows: 0,
+            cost: Duration::ZERO,
+            running: 0,
+            tag: self.clock,
+            retired: false,
+        };
+        self.lanes.insert(self.last_id, waiting);
+        self.last_id
+    }
+
+    /// Forgets a model once its last job is done.
+    pub fn retire(&mut self, id: LaneId) {
+        if let Some(waiting) = self.lanes.get_mut(&id) {
+            waiting.retired = true;
+        }
+        self.forget_if_done(id);
+    }
+
+    pub fn calibrate(&mut self, calibration: Calibration) {
+        self.calibrations.push_back(calibration);
+        self.calibration_tag = self.calibration_tag.max(self.clock);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0 && self.lanes.values().all(|waiting| waiting.jobs.is_empty())
+    }
+
+    pub fn waiting_rows(&self, id: LaneId) -> usize {
+        self.lanes.get(&id).map_or(0, |waiting| waiting.rows)
+    }
+
+    /// Takes in the parts of one request, all or none. What nobody waits for any more makes room.
+    pub fn push(&mut self, id: LaneId, jobs: Vec<Job>, now: Instant) -> Result<(), Refused> {
+        let (rows, bytes) =
+            jobs.iter().fold((0usize, 0usize), |(rows, bytes), job| (rows + job.rows, bytes + job.bytes));
+        if !self.has_room(id, rows, bytes) {
+            self.drop_undue(now);
+            if !self.has_room(id, rows, bytes) {
+                return Err(Refused::Full { retry_after: retry_after(self.wait(id)) });
+            }
+        }
+        let cost: Duration = jobs.iter().map(|job| job.cost).sum();
+        let wait = self.wait(id);
+        let left = jobs.first().map_or(Duration::ZERO, |job| job.deadline.saturating_duration_since(now));
+        // What comes to an empty queue is tried, whatever is believed of it.
+        if !wait.is_zero() && wait + cost > left.mul_f64(SURE) {
+            return Err(Refused::TooLate { retry_after: retry_after(wait) });
+        }
+        let Some(waiting) = self.lanes.get_mut(&id) else { return Err(Refused::Closed) };
+        if waiting.jobs.is_empty() && waiting.running == 0 {
+            // Time that was not used is not saved up.
+            waiting.tag = waiting.tag.max(self.clock);
+        }
+        waiting.rows += rows;
+        waiting.cost += cost;
+        waiting.jobs.extend(jobs);
+        self.rows += rows;
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    /// An empty queue takes a request of any size: one larger than the bound must be able to run alone.
+    fn has_room(&self, id: LaneId, rows: usize, bytes: usize) -> bool {
+        let fits = self.rows.saturating_add(rows) <= self.bounds.queue_rows
+            && self.bytes.saturating_add(bytes) <= self.bounds.queue_bytes;
+        let own = self.lanes.get(&id).is_none_or(|waiting| {
+            waiting.jobs.is_empty() || waiting.rows.saturating_add(rows) <= waiting.lane.tuning.queue_rows
+        });
+        (self.rows == 0 || fits) && own
+    }
+
+    /// About how long a job that comes now will wait for a slot: the model's own queue at its share of the slots, and no
+    /// longer than everything that goes before it.
+    fn wait(&self, id: LaneId) -> Duration {
+        let Some(own) = self.lanes.get(&id).filter(|waiting| !waiting.jobs.is_empty()) else { return Duration::ZERO };
+        let Tuning { priority, weight, .. } = own.lane.tuning;
+        let busy = |other: &&Waiting| !other.jobs.is_empty() && other.lane.tuning.priority == priority;
+        let weights: f64 = self.lanes.values().filter(busy).map(|other| other.lane.tuning.weight).sum();
+        let ahead = self.lanes.values().filter(|other| other.lane.tuning.priority > priority);
+        let ahead: Duration = ahead.map(|other| other.cost).sum();
+        let equals: Duration = self.lanes.values().filter(busy).map(|other| other.cost).sum();
+        let share = own.cost.mul_f64((weights / weight).max(1.0)).min(equals);
+        (ahead + share) / self.slots as u32
+    }
+
+    /// The next run for one of `free` slots.
+    pub fn next(&mut self, now: Instant, free: usize) -> Next {
+        self.drop_undue_heads(now);
+        let ready = |(id, waiting): (&LaneId, &Waiting)| {
+            Some((*id, waiting.lane.tuning.priority, waiting.tag, waiting.ready_at()?))
+        };
+        let mut earliest: Option<Instant> = None;
+        let mut best: Option<(LaneId, i64, f64)> = None;
+        let mut contenders = 0usize;
+        for (id, priority, tag, at) in self.lanes.iter().filter_map(ready) {
+            if at > now {
+                earliest = Some(earliest.map_or(at, |earliest| earliest.min(at)));
+                continue;
+            }
+            contenders += 1;
+            if best.is_none_or(|(_, other, least)| priority > other || (priority == other && tag < least)) {
+                best = Some((id, priority, tag));
+            }
+        }
+        let spare = !self.calibrating && !self.calibrations.is_empty();
+        if spare
+            && best.is_none_or(|(_, _, tag)| self.calibration_tag < tag)
+            && let Some(calibration) = self.calibrations.pop_front()
+        {
+            self.calibrating = true;
+            self.calibration_cost = best.is_some();
+            return Next::Calibrate(calibration);
+        }
+        let run = best.and_then(|(id, _, tag)| {
+            self.clock = self.clock.max(tag);
+            // Slots that others want as well are no place for a second run of this one.
+            self.take(id, if contenders > 1 { 1 } else { free })
+        });
+        run.map_or(Next::Wait(earliest), Next::Run)
+    }
+
+    fn take(&mut self, id: LaneId, slots: usize) -> Option<Run> {
+        let waiting = self.lanes.get_mut(&id)?;
+        let profile = Arc::clone(&waiting.jobs.front()?.profile);
+        let most = if waiting.lane.may_batch() { profile.most_rows(waiting.lane.tuning.max_batch) } else { 1 };
+        let mut bytes = 0usize;
+        let alike =
+            waiting.jobs.iter().take(LONGEST_LOOK).enumerate().filter(|(_, job)| Arc::ptr_eq(&job.profile, &profile));
+        let alike: Vec<(usize, usize)> = alike
+            .take_while(|(at, job)| {
+                bytes = bytes.saturating_add(job.bytes);
+                *at == 0 || bytes <= LARGEST_BATCH_BYTES
+            })
+            .map(|(at, job)| (at, job.rows))
+            .collect();
+        let count = policy::next_run(alike.iter().map(|&(_, rows)| rows), &profile.curve, most, slots);
+        let mut jobs = Vec::with_capacity(count);
+        // From the back, so that the places in front stay right.
+        for &(at, _) in alike.iter().take(count).rev() {
+            jobs.extend(waiting.jobs.remove(at));
+        }
+        jobs.reverse();
+        let (mut rows, mut bytes, mut cost) = (0, 0, Duration::ZERO);
+        for job in &jobs {
+            rows += job.rows;
+            bytes += job.bytes;
+            cost += job.cost;
+        }
+        let charged = profile.curve.expected(rows).unwrap_or(cost);
+        waiting.rows -= rows;
+        waiting.cost = waiting.cost.saturating_sub(cost);
+        waiting.running += 1;
+        waiting.tag += charged.as_nanos() as f64 / waiting.lane.tuning.weight;
+        self.rows -= rows;
+        self.bytes -= bytes;
+        Some(Run { lane: Arc::clone(&waiting.lane), jobs, id, charged })
+    }
+
+    /// Books what a run really took.
+    pub fn finished(&mut self, id: LaneId, charged: Duration, took: Duration) {
+        if let Some(waiting) = self.lanes.get_mut(&id) {
+            waiting.running -= 1;
+            waiting.tag += (took.as_nanos() as f64 - charged.as_nanos() as f64) / waiting.lane.tuning.weight;
+        }
+        self.forget_if_done(id);
+    }
+
+    /// Books one step of measuring; there is more to do when the calibration comes back.
+    pub fn calibrated(&mut self, more: Option<Calibration>, took: Duration) {
+        self.calibrating = false;
+        // Spare time is free.
+        let cost = if self.calibration_cost { took.as_nanos() as f64 / CALIBRATION_WEIGHT } else { 0.0 };
+        self.calibration_tag = self.calibration_tag.max(self.clock) + cost;
+        self.calibrations.extend(more);
+    }
+
+    fn forget_if_done(&mut self, id: LaneId) {
+        if self.lanes.get(&id).is_some_and(|waiting| waiting.retired && waiting.jobs.is_empty() && waiting.running == 0)
+        {
+            self.lanes.remove(&id);
+        }
+    }
+
+    /// Jobs at the head of each queue that nobody waits for, or that cannot be done in time, give way.
+    fn drop_undue_heads(&mut self, now: Instant) {
+        for waiting in self.lanes.values_mut() {
+            while let Some(job) = waiting.jobs.pop_front_if(|job| !job.is_due(now)) {
+                waiting.rows -= job.rows;
+                waiting.cost = waiting.cost.saturating_sub(job.cost);
+                self.rows -= job.rows;
+                self.bytes -= job.bytes;
+            }
+        }
+    }
+
+    fn drop_undue(&mut self, now: Instant) {
+        for waiting in self.lanes.values_mut() {
+            waiting.jobs.retain(|job| job.is_due(now));
+            waiting.rows = waiting.jobs.iter().map(|job| job.rows).sum();
+            waiting.cost = waiting.jobs.iter().map(|job| job.cost).sum();
+        }
+        self.rows = self.lanes.values().map(|waiting| waiting.rows).sum();
+        self.bytes = self.lanes.values().flat_map(|waiting| &waiting.jobs).map(|job| job.bytes).sum();
+    }
+
+    /// Rows and bytes that wait, in all queues.
+    pub fn depth(&self) -> (usize, usize) {
+        (self.rows, self.bytes)
+    }
+}
+
+impl Run {
+    /// What `Queues::finished` wants to know of it, for when the run itself is gone.
+    pub fn receipt(&self) -> (LaneId, Duration) {
+        (self.id, self.charged)
+    }
+}
+
+/// When half of what waits now will be done, in whole seconds as the header has them.
+fn retry_after(wait: Duration) -> Duration {
+    Duration::from_secs((wait.as_secs_f64() / 2.0).ceil().clamp(1.0, 60.0) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batching::lane::{Observer, Ran};
+    use crate::engine::fake::FakeSession;
+    use crate::tensor::Tensor;
+
+    struct Nobody;
+
+    impl Observer for Nobody {
+        fn ran(&self, _run: &Ran<'_>) {}
+    }
+
+    fn lane(tuning: Tuning) -> Arc<Lane> {
+        let session = FakeSession::new(FakeSession::rows_in_rows_out(1), |inputs| Ok(inputs.to_vec()));
+        Arc::new(Lane::new(Arc::new(session), tuning, Box::new(Nobody)))
+    }
+
+    /// Three models with long queues, and what each got of the slots' time.
+    #[test]
+    fn equals_share_by_weight_and_idleness_is_not_saved_up() {
+        let mut queues = Queues::new(Config::default(), 1);
+        let now = Instant::now();
+        let lanes = [1.0, 3.0, 1.0].map(|weight| lane(Tuning { weight, ..Tuning::default() }));
+        // The third takes ten times as long for a run.
+        let took = [1, 1, 10].map(Duration::from_millis);
+        let ids = lanes.each_ref().map(|lane| queues.register(Arc::clone(lane)));
+        let mut tickets = Vec::new();
+        let mut fill = |queues: &mut Queues, at: usize, count: usize| {
+            for _ in 0..count {
+                let inputs = vec![Tensor::from_vec(&[1, 1][..], vec![0f32]).unwrap()];
+                let (profile, _) = lanes[at].profiles.of(&inputs);
+                let (job, ticket) = Job::new(inputs, 1, &profile, now, now + Duration::from_secs(3600));
+                queues.push(ids[at], vec![job], now).unwrap();
+                tickets.push(ticket);
+            }
+        };
+        let mut used = [Duration::ZERO; 3];
+        let mut serve = |queues: &mut Queues, runs: usize| {
+            for _ in 0..runs {
+                let Next::Run(run) = queues.next(now, 1) else { panic!("there is work") };
+                let (id, charged) = run.receipt();
+                let at = ids.iter().position(|&other| other == id).unwrap();
+                used[at] += took[at];
+                queues.finished(id, charged, took[at]);
+            }
+            used
+        };
+        // The first has had the slots for itself.
+        fill(&mut queues, 0, 500);
+        serve(&mut queues, 100);
+        fill(&mut queues, 1, 500);
+        fill(&mut queues, 2, 100);
+        let before = serve(&mut queues, 0);
+        let after = serve(&mut queues, 400);
+        let [first, second, third] = [0, 1, 2].map(|at| (after[at] - before[at]).as_millis() as f64);
+        assert!((second / first - 3.0).abs() < 0.3, "{first} {second}");
+        assert!((third / first - 1.0).abs() < 0.3, "{first} {third}");
+    }
+
+    #[test]
+    fn a_model_held_back_for_company_is_waited_for() {
+        let mut queues = Queues::new(Config::default(), 1);
+        let now = Instant::now();
+        let delay = Duration::from_millis(5);
+        let lane = lane(Tuning { max_delay: delay, ..Tuning::default() });
+        let id = queues.register(Arc::clone(&lane));
+        let inputs = vec![Tensor::from_vec(&[1, 1][..], vec![0f32]).unwrap()];
+        let (profile, _) = lane.profiles.of(&inputs);
+        let (job, _ticket) = Job::new(inputs, 1, &profile, now, now + Duration::from_secs(1));
+        queues.push(id, vec![job], now).unwrap();
+        assert!(matches!(queues.next(now, 1), Next::Wait(Some(until)) if until == now + delay));
+        assert!(matches!(queues.next(now + delay, 1), Next::Run(_)));
+        assert!(matches!(queues.next(now + delay, 1), Next::Wait(None)));
+    }
+}

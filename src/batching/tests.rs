@@ -1,0 +1,436 @@
+//! The scheduler as its users meet it, over a scripted engine: threads, queues and answers are real, costs are given.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
+
+use super::calibration::Calibration;
+use super::*;
+use crate::engine::fake::FakeSession;
+use crate::engine::{RunError, Session};
+use crate::model::Signature;
+use crate::telemetry::Metrics;
+use crate::tensor::Tensor;
+
+/// The runs that were made: rows asked for, and how.
+#[derive(Clone, Default)]
+struct Runs(Arc<Mutex<Vec<(usize, How)>>>);
+
+impl Observer for Runs {
+    fn ran(&self, run: &Ran<'_>) {
+        self.0.lock().unwrap().push((run.rows, run.how));
+    }
+}
+
+impl Runs {
+    fn all(&self) -> Vec<(usize, How)> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+fn pool(config: Config) -> Pool {
+    Pool::start(config, Arc::new(Metrics::new().unwrap())).unwrap()
+}
+
+fn one_slot() -> Config {
+    Config { threads: 1, calibrate: false, ..Config::default() }
+}
+
+type Outcome = Result<Vec<Tensor>, RunError>;
+
+fn batcher(pool: &Pool, script: impl Fn(&[Tensor]) -> Outcome + Send + Sync + 'static) -> (Batcher, Runs) {
+    tuned(pool, Tuning::default(), script)
+}
+
+fn tuned(
+    pool: &Pool,
+    tuning: Tuning,
+    script: impl Fn(&[Tensor]) -> Outcome + Send + Sync + 'static,
+) -> (Batcher, Runs) {
+    let session = FakeSession::new(FakeSession::rows_in_rows_out(1), script);
+    let runs = Runs::default();
+    (Batcher::new(Arc::new(session), tuning, pool.clone(), runs.clone()), runs)
+}
+
+/// A column of numbers.
+fn rows(values: &[f32]) -> Vec<Tensor> {
+    vec![Tensor::from_vec(&[values.len(), 1][..], values.to_vec()).unwrap()]
+}
+
+fn values(computed: &Computed) -> Vec<f32> {
+    computed.outputs[0].values::<f32>().unwrap().to_vec()
+}
+
+fn doubled(inputs: &[Tensor]) -> Outcome {
+    let doubled: Vec<f32> = inputs[0].values::<f32>().unwrap().iter().map(|value| value * 2.0).collect();
+    Ok(rows(&doubled))
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(60)
+}
+
+/// Tells the scheduler what runs cost, in microseconds, and that rows are independent.
+fn teach(batcher: &Batcher, points: &[(usize, u64)]) {
+    let (profile, _) = batcher.lane().profiles.of(&rows(&[0.0]));
+    points.iter().for_each(|&(rows, us)| profile.curve.set(rows, Duration::from_micros(us), 1));
+    profile.prove();
+}
+
+/// Eight rows for less than the price of two.
+const BATCHES_PAY: [(usize, u64); 4] = [(1, 1000), (2, 1100), (4, 1200), (8, 1400)];
+
+/// Blocks the first run until it is released, and counts none of the others.
+struct Gate {
+    release: mpsc::Sender<()>,
+    begun: mpsc::Receiver<()>,
+}
+
+fn gate(
+    script: impl Fn(&[Tensor]) -> Outcome + Send + Sync + 'static,
+) -> (Gate, impl Fn(&[Tensor]) -> Outcome + Send + Sync + 'static) {
+    let (release, released) = mpsc::channel();
+    let (begin, begun) = mpsc::channel();
+    let first = Mutex::new(Some((begin, released)));
+    let gated = move |inputs: &[Tensor]| {
+        if let Some((begin, released)) = first.lock().unwrap().take() {
+            begin.send(()).unwrap();
+            let _ = released.recv();
+        }
+        script(inputs)
+    };
+    (Gate { release, begun }, gated)
+}
+
+/// Polls once.
+async fn poll<F: Future>(future: &mut std::pin::Pin<Box<F>>) -> Option<F::Output> {
+    std::future::poll_fn(|context| {
+        std::task::Poll::Ready(match future.as_mut().poll(context) {
+            std::task::Poll::Ready(value) => Some(value),
+            std::task::Poll::Pending => None,
+        })
+    })
+    .await
+}
+
+#[tokio::test]
+async fn cheap_work_runs_on_the_callers_thread_and_costly_work_does_not() {
+    let threads = Arc::new(Mutex::new(Vec::<ThreadId>::new()));
+    let seen = Arc::clone(&threads);
+    let (batcher, runs) = batcher(&pool(one_slot()), move |inputs| {
+        seen.lock().unwrap().push(thread::current().id());
+        doubled(inputs)
+    });
+    // Nothing is known yet.
+    assert_eq!(values(&batcher.infer(rows(&[1.0]), 1, soon()).await.unwrap()), [2.0]);
+    teach(&batcher, &[(1, 10)]);
+    assert_eq!(values(&batcher.infer(rows(&[2.0]), 1, soon()).await.unwrap()), [4.0]);
+    let threads = threads.lock().unwrap();
+    assert_ne!(threads[0], thread::current().id());
+    assert_eq!(threads[1], thread::current().id());
+    assert_eq!(runs.all(), [(1, How::Queued), (1, How::Inline)]);
+}
+
+#[tokio::test]
+async fn requests_that_wait_are_merged_and_each_gets_its_own_rows() {
+    let (gate, script) = gate(doubled);
+    let (batcher, runs) = batcher(&pool(one_slot()), script);
+    teach(&batcher, &BATCHES_PAY);
+    let mut first = Box::pin(batcher.infer(rows(&[0.0]), 1, soon()));
+    assert!(poll(&mut first).await.is_none());
+    gate.begun.recv().unwrap();
+    let requests: Vec<Vec<f32>> = vec![vec![1.0], vec![2.0, 3.0], vec![4.0], vec![5.0, 6.0, 7.0], vec![8.0]];
+    let mut waiting = Vec::new();
+    for request in &requests {
+        let mut infer = Box::pin(batcher.infer(rows(request), request.len(), soon()));
+        assert!(poll(&mut infer).await.is_none());
+        waiting.push(infer);
+    }
+    assert_eq!(batcher.status().waiting_rows, 8);
+    gate.release.send(()).unwrap();
+    for (infer, request) in waiting.into_iter().zip(&requests) {
+        let expected: Vec<f32> = request.iter().map(|value| value * 2.0).collect();
+        assert_eq!(values(&infer.await.unwrap()), expected);
+    }
+    first.await.unwrap();
+    assert_eq!(runs.all(), [(1, How::Queued), (8, How::Queued)]);
+}
+
+#[tokio::test]
+async fn requests_that_are_ready_together_are_gathered_without_a_thread() {
+    let (batcher, runs) = batcher(&pool(one_slot()), doubled);
+    teach(&batcher, &[(1, 100), (2, 101), (4, 102), (8, 103)]);
+    let batcher = Arc::new(batcher);
+    let ask = |value: f32| {
+        let batcher = Arc::clone(&batcher);
+        tokio::spawn(async move { values(&batcher.infer(rows(&[value]), 1, soon()).await.unwrap()) })
+    };
+    let asked: Vec<_> = (0..8u8).map(|value| ask(value.into())).collect();
+    for (value, answer) in asked.into_iter().enumerate() {
+        assert_eq!(answer.await.unwrap(), [value as f32 * 2.0]);
+    }
+    assert_eq!(runs.all(), [(8, How::Gathered)]);
+    ask(1.0).await.unwrap();
+    assert_eq!(runs.all()[1], (1, How::Gathered));
+}
+
+#[tokio::test]
+async fn a_failing_batch_is_run_again_so_that_only_the_guilty_request_fails() {
+    let (gate, script) = gate(|inputs: &[Tensor]| {
+        let bad = inputs[0].values::<f32>().unwrap().contains(&13.0);
+        if bad { Err(RunError { message: "thirteen".into() }) } else { doubled(inputs) }
+    });
+    let (batcher, runs) = batcher(&pool(one_slot()), script);
+    teach(&batcher, &BATCHES_PAY);
+    let mut first = Box::pin(batcher.infer(rows(&[0.0]), 1, soon()));
+    assert!(poll(&mut first).await.is_none());
+    gate.begun.recv().unwrap();
+    let mut waiting = Vec::new();
+    for value in [1.0, 13.0, 3.0, 4.0] {
+        let mut infer = Box::pin(batcher.infer(rows(&[value]), 1, soon()));
+        assert!(poll(&mut infer).await.is_none());
+        waiting.push(infer);
+    }
+    gate.release.send(()).unwrap();
+    let mut answers = Vec::new();
+    for infer in waiting {
+        answers.push(infer.await.map(|computed| values(&computed)));
+    }
+    assert_eq!(answers[1], Err(InferError::Run(RunError { message: "thirteen".into() })));
+    assert_eq!([&answers[0], &answers[2], &answers[3]].map(|answer| answer.clone().unwrap()), [[2.0], [6.0], [8.0]]);
+    assert_eq!(runs.all()[1..], [(4, How::Queued), (1, How::Again), (1, How::Again), (1, How::Again), (1, How::Again)]);
+}
+
+#[tokio::test]
+async fn answers_that_do_not_have_the_batch_s_rows_are_computed_one_by_one() {
+    let (gate, script) = gate(|inputs: &[Tensor]| {
+        // The sum of all rows: one number, however many there are.
+        let sum = inputs[0].values::<f32>().unwrap().iter().sum();
+        Ok(rows(&[sum]))
+    });
+    let (batcher, _) = batcher(&pool(one_slot()), script);
+    teach(&batcher, &BATCHES_PAY);
+    let mut first = Box::pin(batcher.infer(rows(&[0.0]), 1, soon()));
+    assert!(poll(&mut first).await.is_none());
+    gate.begun.recv().unwrap();
+    let mut waiting: Vec<_> = [1.0, 2.0].map(|value| Box::pin(batcher.infer(rows(&[value]), 1, soon()))).into();
+    for infer in &mut waiting {
+        assert!(poll(infer).await.is_none());
+    }
+    gate.release.send(()).unwrap();
+    assert_eq!(values(&waiting.remove(0).await.unwrap()), [1.0]);
+    assert_eq!(values(&waiting.remove(0).await.unwrap()), [2.0]);
+}
+
+#[tokio::test]
+async fn a_large_request_is_cut_and_put_together_again() {
+    let (batcher, runs) = batcher(&pool(Config { threads: 2, ..one_slot() }), doubled);
+    // Rows get dearer together.
+    teach(&batcher, &[(1, 300), (2, 700), (4, 1500)]);
+    let numbers: Vec<f32> = (0..9u8).map(f32::from).collect();
+    let answer = batcher.infer(rows(&numbers), 9, soon()).await.unwrap();
+    assert_eq!(values(&answer), numbers.iter().map(|value| value * 2.0).collect::<Vec<_>>());
+    assert_eq!(runs.all(), [(1, How::Queued); 9]);
+    assert_eq!(batcher.status().split, 1);
+}
+
+#[tokio::test]
+async fn batching_that_is_off_leaves_every_request_as_it_came() {
+    let (gate, script) = gate(doubled);
+    let (batcher, runs) = tuned(&pool(one_slot()), Tuning { max_batch: 1, ..Tuning::default() }, script);
+    teach(&batcher, &[(1, 300), (2, 700), (4, 1500)]);
+    let mut first = Box::pin(batcher.infer(rows(&[0.0; 9]), 9, soon()));
+    assert!(poll(&mut first).await.is_none());
+    gate.begun.recv().unwrap();
+    let mut waiting: Vec<_> = [1.0, 2.0].map(|value| Box::pin(batcher.infer(rows(&[value]), 1, soon()))).into();
+    for infer in &mut waiting {
+        assert!(poll(infer).await.is_none());
+    }
+    gate.release.send(()).unwrap();
+    for infer in waiting {
+        infer.await.unwrap();
+    }
+    assert_eq!(runs.all(), [(9, How::Queued), (1, How::Queued), (1, How::Queued)]);
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_at_once_and_whoever_leaves_makes_room() {
+    let (gate, script) = gate(doubled);
+    let (batcher, _) = batcher(&pool(Config { queue_rows: 1, ..one_slot() }), script);
+    let mut first = Box::pin(batcher.infer(rows(&[0.0]), 1, soon()));
+    assert!(poll(&mut first).await.is_none());
+    gate.begun.recv().unwrap();
+    let mut second = Box::pin(batcher.infer(rows(&[1.0]), 1, soon()));
+    assert!(poll(&mut second).await.is_none(), "queued behind the busy slot");
+    let third = batcher.infer(rows(&[2.0]), 1, soon()).await;
+    assert!(matches!(third, Err(InferError::Refused(Refused::Full { .. }))), "{third:?}");
+    drop(second);
+    let mut fourth = Box::pin(batcher.infer(rows(&[3.0]), 1, soon()));
+    assert!(poll(&mut fourth).await.is_none(), "waiting, not refused");
+    gate.release.send(()).unwrap();
+    assert_eq!(values(&fourth.await.unwrap()), [6.0]);
+    first.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_would_come_too_late_is_refused_at_once_or_skipped_before_it_runs() {
+    let (gate, script) = gate(doubled);
+    let (batcher, runs) = batcher(&pool(one_slot()), script);
+    let mut first = Box::pin(batcher.infer(rows(&[0.0]), 1, soon()));
+    assert!(poll(&mut first).await.is_none());
+    gate.begun.recv().unwrap();
+    let short = Instant::now() + Duration::from_millis(1);
+    assert_eq!(batcher.infer(rows(&[1.0]), 1, short).await, Err(Refused::ExpiredInQueue.into()));
+    // A row takes an hour.
+    teach(&batcher, &[(1, 3_600_000_000)]);
+    let later = Instant::now() + Duration::from_secs(3 * 3600);
+    let mut second = Box::pin(batcher.infer(rows(&[2.0]), 1, later));
+    assert!(poll(&mut second).await.is_none());
+    let third = batcher.infer(rows(&[3.0]), 1, soon()).await;
+    assert!(matches!(third, Err(InferError::Refused(Refused::TooLate { .. }))), "{third:?}");
+    let mut abandoned = Box::pin(batcher.infer(rows(&[4.0]), 1, later));
+    assert!(poll(&mut abandoned).await.is_none());
+    drop(abandoned);
+    gate.release.send(()).unwrap();
+    first.await.unwrap();
+    second.await.unwrap();
+    assert_eq!(runs.all().len(), 2, "neither the expired nor the abandoned one ran");
+}
+
+#[tokio::test]
+async fn a_panic_costs_one_request() {
+    let (batcher, _) = batcher(&pool(one_slot()), |inputs| {
+        assert!(inputs[0].values::<f32>().unwrap()[0] < 10.0, "boom");
+        doubled(inputs)
+    });
+    for _ in 0..2 {
+        let crashed = batcher.infer(rows(&[99.0]), 1, soon()).await;
+        assert_eq!(crashed, Err(Refused::Panicked.into()));
+        teach(&batcher, &[(1, 10)]);
+    }
+    assert_eq!(values(&batcher.infer(rows(&[1.0]), 1, soon()).await.unwrap()), [2.0]);
+}
+
+#[tokio::test]
+async fn a_closed_pool_refuses_and_finishes_what_it_took() {
+    let pool = pool(one_slot());
+    let (gate, script) = gate(doubled);
+    let (batcher, _) = batcher(&pool, script);
+    let mut first = Box::pin(batcher.infer(rows(&[0.0]), 1, soon()));
+    assert!(poll(&mut first).await.is_none());
+    gate.begun.recv().unwrap();
+    let mut second = Box::pin(batcher.infer(rows(&[1.0]), 1, soon()));
+    assert!(poll(&mut second).await.is_none());
+    pool.close();
+    assert_eq!(batcher.infer(rows(&[2.0]), 1, soon()).await, Err(Refused::Closed.into()));
+    gate.release.send(()).unwrap();
+    assert_eq!(values(&second.await.unwrap()), [2.0]);
+}
+
+#[tokio::test]
+async fn models_of_higher_priority_go_first_and_a_model_is_dropped_with_its_handle() {
+    let pool = pool(one_slot());
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let logged = |name: char| {
+        let order = Arc::clone(&order);
+        move |inputs: &[Tensor]| {
+            order.lock().unwrap().push(name);
+            doubled(inputs)
+        }
+    };
+    let (gate, script) = gate(doubled);
+    let (blocker, _) = batcher(&pool, script);
+    let (usual, _) = batcher(&pool, logged('n'));
+    let (urgent, _) = tuned(&pool, Tuning { priority: 1, ..Tuning::default() }, logged('u'));
+    let mut first = Box::pin(blocker.infer(rows(&[0.0]), 1, soon()));
+    assert!(poll(&mut first).await.is_none());
+    gate.begun.recv().unwrap();
+    let mut waiting = Vec::new();
+    for batcher in [&usual, &usual, &urgent, &urgent] {
+        let mut infer = Box::pin(batcher.infer(rows(&[1.0]), 1, soon()));
+        assert!(poll(&mut infer).await.is_none());
+        waiting.push(infer);
+    }
+    gate.release.send(()).unwrap();
+    for infer in waiting {
+        infer.await.unwrap();
+    }
+    assert_eq!(*order.lock().unwrap(), ['u', 'u', 'n', 'n']);
+
+    let session = Arc::downgrade(&usual.lane().session);
+    drop(usual);
+    drop(pool);
+    assert!(session.upgrade().is_none());
+}
+
+fn calibrated(script: impl Fn(&[Tensor]) -> Outcome + Send + Sync + 'static) -> Status {
+    let (batcher, _) = batcher(&pool(one_slot()), script);
+    let sample = rows(&[0.0]);
+    let (profile, _) = batcher.lane().profiles.of(&sample);
+    let mut calibration = Calibration::of(batcher.lane(), &profile, None);
+    while let Some(left) = calibration {
+        calibration = left.step();
+    }
+    batcher.status()
+}
+
+#[test]
+fn rows_that_do_not_mind_company_are_found_out_and_timed() {
+    let status = calibrated(doubled);
+    assert_eq!(status.profiles[0].independence, Independence::Proven);
+    assert!(status.profiles[0].curve.len() >= 2, "{status:?}");
+}
+
+#[test]
+fn rows_that_change_in_company_are_never_merged() {
+    let scripts: [fn(&[Tensor]) -> Outcome; 3] = [
+        // Scaled by the largest of all rows.
+        |inputs| {
+            let values = inputs[0].values::<f32>().unwrap();
+            let most = values.iter().fold(0f32, |most, value| most.max(value.abs()));
+            Ok(rows(&values.iter().map(|value| value / most).collect::<Vec<_>>()))
+        },
+        // Each on top of the one before.
+        |inputs| {
+            let mut sum = 0.0;
+            let values = inputs[0].values::<f32>().unwrap();
+            Ok(rows(
+                &values
+                    .iter()
+                    .map(|value| {
+                        sum += value;
+                        sum
+                    })
+                    .collect::<Vec<_>>(),
+            ))
+        },
+        // One answer for all.
+        |inputs| Ok(rows(&[inputs[0].values::<f32>().unwrap().iter().sum()])),
+    ];
+    for (at, script) in scripts.into_iter().enumerate() {
+        let status = calibrated(script);
+        assert!(matches!(status.profiles[0].independence, Independence::Refuted(_)), "{at}: {status:?}");
+    }
+    let failing = calibrated(|inputs| match inputs[0].rows() {
+        Some(1) => doubled(inputs),
+        _ => Err(RunError { message: "one at a time".into() }),
+    });
+    assert!(matches!(&failing.profiles[0].independence, Independence::Refuted(why) if why.contains("one at a time")));
+}
+
+#[test]
+fn a_model_without_rows_is_not_calibrated() {
+    let mut signature: Signature = FakeSession::rows_in_rows_out(1);
+    signature.inputs[0].shape[0] = crate::model::Dim::Fixed(1);
+    let runs = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&runs);
+    let session: Arc<dyn Session> = Arc::new(FakeSession::new(signature, move |inputs| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        doubled(inputs)
+    }));
+    let batcher =
+        Batcher::new(session, Tuning::default(), pool(Config { calibrate: true, ..one_slot() }), Runs::default());
+    assert!(Calibration::of(batcher.lane(), &batcher.lane().profiles.of(&rows(&[0.0])).0, None).is_none());
+    assert_eq!(runs.load(Ordering::SeqCst), 0);
+}

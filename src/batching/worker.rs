@@ -1,0 +1,159 @@
+//! Runs what was taken from a queue: puts requests together, computes, and hands each its rows. A batch that fails is run
+//! again request by request, so that only the guilty one fails. Blocking; used by compute threads and, for what is cheap,
+//! by the threads of the server.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use smallvec::SmallVec;
+
+use crate::engine::RunError;
+use crate::tensor::Tensor;
+
+use super::curve::size_for;
+use super::job::{Computed, Job};
+use super::lane::{How, Lane, Ran};
+use super::profile::Profile;
+
+/// Runs the jobs, all of one profile, in one run. Returns how long that took.
+pub fn run(lane: &Lane, jobs: Vec<Job>, how: How) -> Duration {
+    let begun = Instant::now();
+    jobs.iter().for_each(|job| job.begun.store(true, Ordering::Release));
+    if jobs.len() > 1 {
+        return together(lane, jobs, begun, how);
+    }
+    jobs.into_iter().for_each(|job| alone(lane, job, begun, how));
+    begun.elapsed()
+}
+
+/// One run for one request as it is.
+pub fn compute(
+    lane: &Lane,
+    profile: &Profile,
+    inputs: &[Tensor],
+    rows: usize,
+    queued: Duration,
+    how: How,
+) -> (Result<Vec<Tensor>, RunError>, Duration) {
+    let prepared = lane.session.is_prepared(inputs);
+    let (outputs, computed) = timed(lane, inputs);
+    lane.observer.ran(&Ran { rows, queued: &[queued], computed, succeeded: outputs.is_ok(), how });
+    // A failed run says nothing about what a good one costs, and one that had to be prepared does not come again.
+    if prepared && outputs.is_ok() {
+        profile.curve.learn(rows, computed);
+    }
+    (outputs, computed)
+}
+
+fn alone(lane: &Lane, job: Job, begun: Instant, how: How) {
+    let queued = begun.saturating_duration_since(job.submitted);
+    let (outputs, computed) = match padding(lane, &job) {
+        // A shape nobody prepared for is rounded up to one that is used anyway.
+        Some(padding) => match stacked(lane, &[&job], job.rows, padding, how, begun) {
+            Some((mut answers, computed)) if answers.len() == 1 => (Ok(answers.remove(0)), computed),
+            _ => compute(lane, &job.profile, &job.inputs, job.rows, queued, how),
+        },
+        None => compute(lane, &job.profile, &job.inputs, job.rows, queued, how),
+    };
+    // An error means that the caller has left: nobody to tell.
+    let _ = job.answer.send(outputs.map(|outputs| Computed { outputs, queued, computed }));
+}
+
+/// Rows to fill up with, where the request's own number is not prepared and the rounded one is known to the curve.
+fn padding(lane: &Lane, job: &Job) -> Option<usize> {
+    let size = size_for(job.rows);
+    let rounds = job.profile.is_independent() && size != job.rows && size <= job.profile.curve.largest();
+    (rounds && lane.may_batch() && lane.session.prefers_few_sizes() && !lane.session.is_prepared(&job.inputs))
+        .then(|| size - job.rows)
+}
+
+fn together(lane: &Lane, jobs: Vec<Job>, begun: Instant, how: How) -> Duration {
+    let rows = jobs.iter().map(|job| job.rows).sum::<usize>();
+    let all: SmallVec<[&Job; 32]> = jobs.iter().collect();
+    let padding = if lane.session.prefers_few_sizes() { size_for(rows) - rows } else { 0 };
+    let outcome = stacked(lane, &all, rows, padding, how, begun);
+    drop(all);
+    let Some((answers, computed)) = outcome else {
+        let again = |job: Job| {
+            let queued = begun.saturating_duration_since(job.submitted);
+            let (outputs, computed) = compute(lane, &job.profile, &job.inputs, job.rows, queued, How::Again);
+            let _ = job.answer.send(outputs.map(|outputs| Computed { outputs, queued, computed }));
+        };
+        jobs.into_iter().for_each(again);
+        return begun.elapsed();
+    };
+    for (job, outputs) in jobs.into_iter().zip(answers) {
+        let queued = begun.saturating_duration_since(job.submitted);
+        let _ = job.answer.send(Ok(Computed { outputs, queued, computed }));
+    }
+    computed
+}
+
+/// One run for all: the outputs of each. `None` where the inputs do not stack, the run fails, or what comes out does not
+/// have the rows that went in.
+fn stacked(
+    lane: &Lane,
+    jobs: &[&Job],
+    rows: usize,
+    padding: usize,
+    how: How,
+    begun: Instant,
+) -> Option<(Vec<Vec<Tensor>>, Duration)> {
+    let inputs = jobs.first()?.inputs.len();
+    let column = |at: usize| {
+        let parts = jobs.iter().map(|job| job.inputs.get(at)).collect::<Option<SmallVec<[&Tensor; 32]>>>()?;
+        Tensor::stack_rows(&parts, padding)
+    };
+    let inputs = (0..inputs).map(column).collect::<Option<Vec<_>>>()?;
+    let prepared = lane.session.is_prepared(&inputs);
+    let started = Instant::now();
+    let outputs = lane.session.run(&inputs).ok();
+    let computed = started.elapsed();
+    let answers =
+        outputs.as_ref().and_then(|outputs| scatter(outputs, jobs.iter().map(|job| job.rows), rows + padding));
+    let queued: SmallVec<[Duration; 32]> =
+        jobs.iter().map(|job| begun.saturating_duration_since(job.submitted)).collect();
+    lane.observer.ran(&Ran { rows, queued: &queued, computed, succeeded: answers.is_some(), how });
+    match (&answers, jobs.first()) {
+        (Some(_), Some(job)) if prepared => job.profile.curve.learn(rows + padding, computed),
+        _ => {}
+    }
+    Some((answers?, computed))
+}
+
+/// The rows of a batch's outputs, request by request.
+fn scatter(outputs: &[Tensor], rows: impl Iterator<Item = usize>, all: usize) -> Option<Vec<Vec<Tensor>>> {
+    if outputs.iter().any(|output| output.rows() != Some(all)) {
+        return None;
+    }
+    let mut start = 0;
+    let part = |rows: usize| {
+        let (from, to) = (start, start + rows);
+        start = to;
+        outputs.iter().map(|output| output.slice_rows(from, to).ok()).collect()
+    };
+    rows.map(part).collect()
+}
+
+/// The run itself, counted while it lasts, also when it unwinds; it is over before its answer is seen.
+fn timed(lane: &Lane, inputs: &[Tensor]) -> (Result<Vec<Tensor>, RunError>, Duration) {
+    let _running = Running::of(lane);
+    let begun = Instant::now();
+    let outputs = lane.session.run(inputs);
+    (outputs, begun.elapsed())
+}
+
+struct Running<'l>(&'l Lane);
+
+impl<'l> Running<'l> {
+    fn of(lane: &'l Lane) -> Self {
+        lane.running.fetch_add(1, Ordering::Relaxed);
+        Self(lane)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
