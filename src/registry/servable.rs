@@ -11,6 +11,8 @@ use crate::model::Description;
 use crate::telemetry::ModelMetrics;
 use crate::tensor::Tensor;
 
+use super::ResponseCache;
+
 /// Runs with up to this many rows are counted by size.
 const COUNTED_SIZES: usize = 128;
 
@@ -18,6 +20,8 @@ pub struct Servable {
     pub description: Arc<Description>,
     pub metrics: Arc<ModelMetrics>,
     pub counters: Arc<Counters>,
+    /// For models whose author wants one.
+    pub cache: Option<ResponseCache>,
     session: Arc<dyn Session>,
     pool: Pool,
     cost: Arc<Cost>,
@@ -40,10 +44,16 @@ pub enum InferError {
 }
 
 impl Servable {
-    pub(super) fn new(description: Description, session: Box<dyn Session>, pool: Pool, metrics: ModelMetrics) -> Self {
+    pub(super) fn new(
+        description: Description,
+        session: Box<dyn Session>,
+        pool: Pool,
+        metrics: ModelMetrics,
+        cache: Option<ResponseCache>,
+    ) -> Self {
         let (description, session) = (Arc::new(description), Arc::from(session));
         let (metrics, counters, cost) = (Arc::new(metrics), Arc::default(), Arc::default());
-        Self { description, metrics, counters, session, pool, cost }
+        Self { description, metrics, counters, cache, session, pool, cost }
     }
 
     /// Runs the model on inputs that fit its signature: at once where that is cheap, else when a compute slot is free.
