@@ -3,16 +3,15 @@
 
 mod load;
 mod settings;
-mod units;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::{api, batching, engine, registry, telemetry};
 pub use load::{ConfigError, environment_names, load, local_port};
 pub use settings::Settings;
-pub use units::{ByteSize, Period, Text};
 
-use crate::{api, batching, engine, registry, telemetry};
+pub use crate::units::{ByteSize, Period, Text};
 
 /// Everything the server obeys, validated as a whole.
 #[derive(Clone, Debug, PartialEq)]

@@ -73,6 +73,12 @@ pub trait Session: Send + Sync + 'static {
         None
     }
 
+    /// The node that may make the same inputs give another answer the next time. An engine that loads no such model has
+    /// nothing to say here.
+    fn depends_on_chance(&self) -> Option<&str> {
+        None
+    }
+
     /// Runs the model once. `inputs` are in the signature's order with its types and ranks; the outputs come in the
     /// signature's order and with its types. Blocking; no state survives from one call to the next.
     fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, RunError>;

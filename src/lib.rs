@@ -6,6 +6,7 @@
 
 // Floor 0: words that know nothing of ours.
 pub mod tensor;
+pub mod units;
 
 // Floor 1: words made of tensors.
 pub mod codec;

@@ -1,6 +1,7 @@
 //! Which models there are and which of them can answer. The catalog says what lies on disk, a servable is a loaded
-//! version, the snapshot is what readers see: an immutable map replaced as a whole by the one writer.
+//! version with what it keeps of its answers, the snapshot is what readers see: an immutable map replaced as a whole by the one writer.
 
+mod cache;
 mod catalog;
 mod lifecycle;
 mod loader;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 
 use crate::model::ModelName;
 
+pub use cache::{Joined, ResponseCache, Turn};
 pub use catalog::{Catalog, CatalogError, Entry};
 pub use lifecycle::Lifecycle;
 pub use loader::{LoadOutcome, Registry};

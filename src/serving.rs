@@ -5,11 +5,12 @@ mod error;
 mod fit;
 mod predict;
 mod readiness;
+mod recall;
 mod request;
 mod status;
 
 pub use error::{Aspect, Error, Invalid, Place, Problem};
 pub use predict::Serving;
 pub use readiness::{Latch, Readiness, Unready};
-pub use request::{Form, Input, Payload, Request, Response, Timings};
-pub use status::{Lifecycle, ModelStatus, StageStatistics, Statistics, VersionStatus};
+pub use request::{CacheUse, Form, Input, Payload, Request, Response, Timings};
+pub use status::{CacheStatus, Lifecycle, ModelStatus, StageStatistics, Statistics, VersionStatus};

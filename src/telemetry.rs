@@ -5,4 +5,4 @@ mod metrics;
 mod process;
 
 pub use logging::{LogConfig, LogFormat, LogLevel, init as init_logging};
-pub use metrics::{InFlight, Metrics, ModelMetrics, Outcome};
+pub use metrics::{CacheMetrics, InFlight, Metrics, ModelMetrics, Outcome};

@@ -26,15 +26,16 @@ pub fn element_count(shape: &[usize]) -> Option<usize> {
 /// Elements of a tensor that is made up.
 const LARGEST_MADE_UP: usize = 1 << 24;
 
-/// A dense tensor. Cloning is cheap: the elements are shared.
-#[derive(Clone, Debug, PartialEq)]
+/// A dense tensor. Cloning is cheap: the elements are shared. Tensors are equal when their bits are: NaN equals itself,
+/// and 0.0 is not -0.0.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Tensor {
     datatype: DataType,
     shape: Shape,
     elements: Elements,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Elements {
     /// Little-endian, row-major, no padding; the address need not be aligned.
     Numbers(Bytes),
@@ -149,6 +150,15 @@ impl Tensor {
         }
         let needed = format!("{:?} elements", element_count(&shape));
         Err(SizeError { datatype: self.datatype, shape, needed, got: self.len() })
+    }
+
+    /// The same in memory of its own: a slice of a large buffer, such as a request's body, keeps all of it alive.
+    pub fn compact(&self) -> Self {
+        let elements = match &self.elements {
+            Elements::Numbers(bytes) => Elements::Numbers(Bytes::copy_from_slice(bytes)),
+            Elements::Strings(strings) => Elements::Strings(strings.iter().cloned().collect()),
+        };
+        Self { datatype: self.datatype, shape: self.shape.clone(), elements }
     }
 
     /// Bytes the elements occupy, the accounting unit of queues and budgets.

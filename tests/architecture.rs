@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 /// From the ground up. A module may import from lower floors only.
 const FLOORS: &[(&str, u8)] = &[
     ("tensor", 0),
+    ("units", 0),
     ("codec", 1),
     ("model", 1),
     ("engine", 2),

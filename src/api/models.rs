@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{App, problem, reply};
 use crate::model::{Description, EngineChoice, EngineProbe, GraphSummary, ModelCard, Port, Selector};
-use crate::serving::{Lifecycle, ModelStatus, VersionStatus};
+use crate::serving::{CacheStatus, Lifecycle, ModelStatus, VersionStatus};
 
 /// `GET /models`, also under `/v2/models`.
 pub(super) async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
@@ -78,6 +78,8 @@ struct Version<'a> {
     described: Option<Described<'a>>,
     memory_bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<Cache>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     example: Option<Example>,
 }
 
@@ -94,8 +96,28 @@ impl<'a> Version<'a> {
             },
             described: description.map(Described::of),
             memory_bytes: status.memory_bytes,
+            cache: status.cache.as_ref().map(Cache::of),
             example: example.and_then(|body| Example::of(&body, path, host)),
         }
+    }
+}
+
+/// A response cache: its limits as `model.toml` gives them, what it holds, and how often it had the answer.
+#[derive(Serialize)]
+struct Cache {
+    max_bytes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl_seconds: Option<f64>,
+    entries: u64,
+    bytes: u64,
+    hits: u64,
+    misses: u64,
+}
+
+impl Cache {
+    fn of(status: &CacheStatus) -> Self {
+        let CacheStatus { max_bytes, ttl, entries, bytes, hits, misses } = *status;
+        Self { max_bytes, ttl_seconds: ttl.map(|ttl| ttl.as_secs_f64()), entries, bytes, hits, misses }
     }
 }
 

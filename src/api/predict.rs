@@ -31,6 +31,7 @@ use options::Options;
 const X_MODEL_VERSION: HeaderName = HeaderName::from_static("x-model-version");
 const X_MODEL_DIGEST: HeaderName = HeaderName::from_static("x-model-digest");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
 pub(super) async fn default_model(State(app): State<Arc<App>>, request: Request) -> Response {
     respond(&app, Selector::default(), request).await
@@ -180,6 +181,9 @@ fn complete(body: Vec<u8>, answer_type: AnswerType, answered: &serving::Response
     let (queue, compute) = (milliseconds(answered.timings.queue), milliseconds(answered.timings.compute));
     let total = milliseconds(context.start.elapsed());
     text(SERVER_TIMING, format!("queue;dur={queue:.3}, compute;dur={compute:.3}, total;dur={total:.3}"));
+    if let Some(cache) = answered.cache {
+        headers.insert(X_CACHE, HeaderValue::from_static(cache.word()));
+    }
     response.extensions_mut().insert(Served(id.clone()));
     response
 }

@@ -23,6 +23,7 @@ pub struct FakeSession {
     signature: Signature,
     graph: GraphSummary,
     script: Script,
+    chance: Option<&'static str>,
 }
 
 impl Fake {
@@ -43,6 +44,11 @@ impl Fake {
         Self { name: "fake", model: Err(error) }
     }
 
+    /// The same with a node that draws lots.
+    pub fn depending_on_chance(self, node: &'static str) -> Self {
+        Self { model: self.model.map(|session| FakeSession { chance: Some(node), ..session }), ..self }
+    }
+
     /// The same under another name, for tests that need two.
     pub fn called(self, name: &'static str) -> Self {
         Self { name, ..self }
@@ -54,7 +60,7 @@ impl FakeSession {
         signature: Signature,
         script: impl Fn(&[Tensor]) -> Result<Vec<Tensor>, RunError> + Send + Sync + 'static,
     ) -> Self {
-        Self { signature, graph: GraphSummary::default(), script: Arc::new(script) }
+        Self { signature, graph: GraphSummary::default(), script: Arc::new(script), chance: None }
     }
 
     /// The signature of [`Fake::echo`].
@@ -91,6 +97,10 @@ impl Session for FakeSession {
 
     fn graph(&self) -> &GraphSummary {
         &self.graph
+    }
+
+    fn depends_on_chance(&self) -> Option<&str> {
+        self.chance
     }
 
     fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, RunError> {

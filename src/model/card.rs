@@ -2,6 +2,7 @@
 //! a bare `.onnx` file has an empty card.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::tensor::Tensor;
 
@@ -21,6 +22,17 @@ pub struct ModelCard {
     pub golden: Option<Golden>,
     /// The engine that is to run it, whatever the server's settings say.
     pub engine: Option<EngineWish>,
+    /// Whether answers are kept for when the same is asked again, and how many.
+    pub cache: Option<CacheLimits>,
+}
+
+/// How much a response cache keeps, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheLimits {
+    /// Memory of its entries, inputs included.
+    pub max_bytes: usize,
+    /// Since the answer was computed; `None` as long as there is room.
+    pub ttl: Option<Duration>,
 }
 
 /// Words for class indices, and which outputs they apply to.

@@ -17,7 +17,7 @@ use crate::telemetry::Metrics;
 use super::manifest::read_card;
 use super::servable::metrics_of;
 use super::verify::{reconcile, verify};
-use super::{Catalog, Entry, Lifecycle, Servable, Slot, Snapshot};
+use super::{Catalog, Entry, Lifecycle, ResponseCache, Servable, Slot, Snapshot};
 
 /// All models of the server.
 pub struct Registry {
@@ -120,6 +120,11 @@ impl Registry {
             card.classes = session.classes().cloned();
         }
         let card = reconcile(card, session.signature()).map_err(|reason| format!("model.toml: {reason}"))?;
+        if let (Some(_), Some(node)) = (card.cache, session.depends_on_chance()) {
+            return Err(format!(
+                "model.toml: cache: the answers depend on chance at node {node:?}, so none can be kept"
+            ));
+        }
         let prepared = begun.elapsed();
         phase("prepare", prepared - read);
 
@@ -131,8 +136,9 @@ impl Registry {
         let (signature, graph) = (session.signature().clone(), session.graph().clone());
         let metrics = metrics_of(&self.metrics, &id);
         self.metrics.model_engine_is(&id, engine, engine_choice.as_ref().map_or(&[], |choice| &choice.probes));
+        let cache = card.cache.map(|limits| ResponseCache::new(limits, self.metrics.cache(&id)));
         let description = Description { id, signature, card, graph, sample, engine, engine_choice };
-        Ok(Servable::new(description, session, self.pool.tuning(), self.pool.clone(), metrics))
+        Ok(Servable::new(description, session, self.pool.tuning(), self.pool.clone(), metrics, cache))
     }
 
     fn publish(&self, entry: &Entry, state: Lifecycle, servable: Option<Arc<Servable>>) {

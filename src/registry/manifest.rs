@@ -8,11 +8,14 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::model::{ClassLabels, EngineWish, Golden, ModelCard, OutputRole};
+use crate::model::{CacheLimits, ClassLabels, EngineWish, Golden, ModelCard, OutputRole};
 use crate::tensor::{Shape, Tensor};
+use crate::units::{ByteSize, Period, Text};
 
 /// Allowed difference when a manifest does not say.
 const DEFAULT_TOLERANCE: f64 = 1e-5;
+/// Budget of a response cache when a manifest wants one and does not say how large.
+const DEFAULT_CACHE: usize = 64 << 20;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {reason}", path.display())]
@@ -31,6 +34,7 @@ struct Manifest {
     classes: Option<Classes>,
     golden: Option<GoldenRows>,
     engine: Option<String>,
+    cache: Option<Cache>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -54,6 +58,13 @@ struct GoldenRows {
     tolerance: Option<f64>,
     inputs: BTreeMap<String, toml::Value>,
     outputs: BTreeMap<String, toml::Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cache {
+    max_bytes: Option<Text<ByteSize>>,
+    ttl: Option<Text<Period>>,
 }
 
 /// Reads the manifests that exist among `paths`, later ones winning.
@@ -90,7 +101,20 @@ fn merge(card: &mut ModelCard, text: &str) -> Result<(), String> {
     if let Some(word) = manifest.engine {
         card.engine = Some(word.parse::<EngineWish>().map_err(|reason| format!("engine: {reason}"))?);
     }
+    if let Some(cache) = manifest.cache {
+        card.cache = cache_limits(&cache)?;
+    }
     Ok(())
+}
+
+/// `None` for a budget of nothing, by which a version turns off what the model's file turns on.
+fn cache_limits(cache: &Cache) -> Result<Option<CacheLimits>, String> {
+    let max_bytes = cache.max_bytes.as_ref().map_or(DEFAULT_CACHE, |text| text.0.0);
+    let ttl = cache.ttl.as_ref().map(|text| text.0.0);
+    if ttl.is_some_and(|ttl| ttl.is_zero()) {
+        return Err("cache.ttl: expected more than 0; without it answers stay as long as there is room".into());
+    }
+    Ok((max_bytes > 0).then_some(CacheLimits { max_bytes, ttl }))
 }
 
 fn class_labels(classes: Classes) -> Result<ClassLabels, String> {
@@ -172,6 +196,8 @@ fn number(value: &toml::Value) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn card(texts: &[&str]) -> Result<ModelCard, String> {
@@ -187,6 +213,17 @@ mod tests {
         assert_eq!(merged.features, ["x"]);
         let merged = card(&["engine = 'auto'", "engine = 'onnxruntime'", "title = 'b'"]).unwrap();
         assert_eq!(merged.engine, Some(EngineWish::OnnxRuntime));
+    }
+
+    #[test]
+    fn a_cache_is_wanted_in_the_words_of_the_settings() {
+        let limits = |text: &str| card(&[text]).unwrap().cache;
+        let whole = CacheLimits { max_bytes: 2 << 20, ttl: Some(Duration::from_secs(600)) };
+        assert_eq!(limits("[cache]\nmax_bytes = '2MiB'\nttl = '10m'"), Some(whole));
+        assert_eq!(limits("[cache]"), Some(CacheLimits { max_bytes: DEFAULT_CACHE, ttl: None }));
+        assert_eq!(limits("[cache]\nmax_bytes = 4096"), Some(CacheLimits { max_bytes: 4096, ttl: None }));
+        assert_eq!(card(&["[cache]", "[cache]\nmax_bytes = 0"]).unwrap().cache, None);
+        assert_eq!(limits("title = 'x'"), None);
     }
 
     #[test]
@@ -206,6 +243,10 @@ mod tests {
             ("titel = 'x'", "titel"),
             ("engine = 'ort'", "engine"),
             ("example = '{'", "example"),
+            ("[cache]\nmax_bytes = '1.5MiB'", "1.5MiB"),
+            ("[cache]\nttl = '0'", "cache.ttl"),
+            ("[cache]\nttl = 10", "10"),
+            ("[cache]\nsize = 1", "size"),
             ("[classes]\nlabels = []", "classes.labels"),
             ("[classes]\nlabels = ['a']\noutputs = { y = 'probability' }", "probability"),
             ("[golden]\ninputs = { x = [[1, 2], [3]] }\noutputs = { y = 1 }", "golden.inputs.x"),

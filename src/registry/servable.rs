@@ -11,6 +11,8 @@ use crate::model::{Description, ModelId};
 use crate::telemetry::{Metrics, ModelMetrics};
 use crate::tensor::Tensor;
 
+use super::ResponseCache;
+
 /// Runs with up to this many rows are counted by size.
 const COUNTED_SIZES: usize = 128;
 
@@ -18,6 +20,8 @@ pub struct Servable {
     pub description: Arc<Description>,
     pub metrics: Arc<ModelMetrics>,
     pub counters: Arc<Counters>,
+    /// For models whose author wants one.
+    pub cache: Option<ResponseCache>,
     batcher: Batcher,
 }
 
@@ -28,11 +32,12 @@ impl Servable {
         tuning: Tuning,
         pool: Pool,
         metrics: ModelMetrics,
+        cache: Option<ResponseCache>,
     ) -> Self {
         let (description, metrics, counters) = (Arc::new(description), Arc::new(metrics), Arc::<Counters>::default());
         let books = Books { metrics: Arc::clone(&metrics), counters: Arc::clone(&counters) };
         let batcher = Batcher::new(Arc::from(session), tuning, pool, books);
-        Self { description, metrics, counters, batcher }
+        Self { description, metrics, counters, cache, batcher }
     }
 
     /// Runs the model on inputs that fit its signature: at once where that is cheap, else when a compute slot is free, with

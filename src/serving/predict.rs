@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use crate::batching::{InferError, Refused};
 use crate::model::{Description, ModelName, Port, Selector};
-use crate::registry::{FindError, Lifecycle, Registry, Servable, Slot, Stage};
+use crate::registry::{FindError, Lifecycle, Registry, ResponseCache, Servable, Slot, Stage};
 use crate::telemetry::{Metrics, Outcome};
 use crate::tensor::{Shape, Tensor};
 
 use super::fit::fit;
+use super::recall::{RecallError, Recalled, infer_or_recall};
 use super::{
-    Error, Form, Invalid, ModelStatus, Place, Problem, Readiness, Request, Response, StageStatistics, Statistics,
-    Timings, VersionStatus,
+    CacheStatus, Error, Form, Invalid, ModelStatus, Place, Problem, Readiness, Request, Response, StageStatistics,
+    Statistics, Timings, VersionStatus,
 };
 
 /// Every use case of the server.
@@ -100,6 +101,9 @@ impl Serving {
             if let [profile] = servable.scheduling().profiles.as_slice() {
                 profile.curve.iter().for_each(|point| self.metrics.run_cost_is(id, point.rows, point.took));
             }
+            if let Some(cache) = &servable.cache {
+                self.metrics.cache_holds(id, cache.entries(), cache.bytes());
+            }
         }
         self.metrics.readiness_is(self.readiness.ready().is_ok(), self.readiness.is_draining());
         self.metrics.render()
@@ -113,8 +117,8 @@ async fn answer(servable: &Servable, request: Request) -> Result<Response, Probl
     let fitted = fit(model, request.payload)?;
     servable.counters.compute_input.add(fitting.elapsed());
 
-    let inferred = servable.infer(fitted.inputs, fitted.rows.unwrap_or(1), request.deadline).await;
-    let inferred = inferred.map_err(|error| problem_of_infer(error, fitting))?;
+    let recalled = infer_or_recall(servable, fitted.inputs, fitted.rows.unwrap_or(1), request.deadline).await;
+    let Recalled { inferred, cache } = recalled.map_err(|error| problem_of_recall(error, fitting))?;
 
     let giving = Instant::now();
     let pick = |index: usize| {
@@ -124,7 +128,7 @@ async fn answer(servable: &Servable, request: Request) -> Result<Response, Probl
     let outputs = wanted.into_iter().filter_map(pick).collect();
     servable.counters.compute_output.add(giving.elapsed());
     let timings = Timings { queue: inferred.queued, compute: inferred.computed };
-    Ok(Response { model: Arc::clone(model), outputs, rows: fitted.rows, form: fitted.form, timings })
+    Ok(Response { model: Arc::clone(model), outputs, rows: fitted.rows, form: fitted.form, timings, cache })
 }
 
 /// Indices of the outputs asked for, in the order asked; all when none is named.
@@ -209,6 +213,15 @@ fn problem_of_find(error: FindError) -> Problem {
     }
 }
 
+fn problem_of_recall(error: RecallError, since: Instant) -> Problem {
+    match error {
+        RecallError::Infer(error) => problem_of_infer(error, since),
+        RecallError::ExpiredWaiting => {
+            Problem::DeadlineExceeded { waited: since.elapsed(), stage: "waiting for the answer to an equal request" }
+        }
+    }
+}
+
 fn problem_of_infer(error: InferError, since: Instant) -> Problem {
     let expired = |stage| Problem::DeadlineExceeded { waited: since.elapsed(), stage };
     match error {
@@ -235,11 +248,24 @@ fn version_status(slot: &Slot) -> VersionStatus {
         state: slot.state.clone(),
         description: slot.servable.as_ref().map(|servable| Arc::clone(&servable.description)),
         memory_bytes: slot.servable.as_ref().map_or(0, |servable| servable.memory_bytes()),
+        cache: slot.servable.as_ref().and_then(|servable| servable.cache.as_ref()).map(cache_status),
+    }
+}
+
+fn cache_status(cache: &ResponseCache) -> CacheStatus {
+    CacheStatus {
+        max_bytes: cache.limits.max_bytes,
+        ttl: cache.limits.ttl,
+        entries: cache.entries(),
+        bytes: cache.bytes(),
+        hits: cache.hits.count(),
+        misses: cache.misses.count(),
     }
 }
 
 fn statistics_of(servable: &Servable) -> Statistics {
     let counters = &servable.counters;
+    let cached = servable.cache.as_ref();
     let stage = |stage: &Stage| StageStatistics { count: stage.count(), nanoseconds: stage.nanoseconds() };
     Statistics {
         name: servable.description.id.name.clone(),
@@ -253,6 +279,8 @@ fn statistics_of(servable: &Servable) -> Statistics {
         compute_input: stage(&counters.compute_input),
         compute_infer: stage(&counters.compute_infer),
         compute_output: stage(&counters.compute_output),
+        cache_hit: cached.map(|cache| stage(&cache.hits)).unwrap_or_default(),
+        cache_miss: cached.map(|cache| stage(&cache.misses)).unwrap_or_default(),
         batches: counters.sizes().map(|(rows, size)| (rows, stage(size))).collect(),
         memory_bytes: servable.memory_bytes(),
     }

@@ -61,12 +61,32 @@ pub struct Response {
     pub rows: Option<usize>,
     pub form: Form,
     pub timings: Timings,
+    /// `None` for a model without a cache.
+    pub cache: Option<CacheUse>,
+}
+
+/// Where the answer of a model with a cache came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheUse {
+    /// From the cache, or from the run of an equal request that was being computed.
+    Hit,
+    /// From a run of its own.
+    Miss,
+}
+
+impl CacheUse {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+        }
+    }
 }
 
 /// Where the time of one request went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timings {
-    /// Waiting for a compute slot.
+    /// Waiting for a compute slot, or for the run of an equal request.
     pub queue: Duration,
     /// Inside the engine.
     pub compute: Duration,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::model::{Description, ModelName, Version};
 
@@ -26,6 +26,19 @@ pub struct VersionStatus {
     /// `None` until it was loaded once.
     pub description: Option<Arc<Description>>,
     pub memory_bytes: u64,
+    /// For models whose author wants a cache.
+    pub cache: Option<CacheStatus>,
+}
+
+/// A response cache: what it may hold, what it holds, how it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheStatus {
+    pub max_bytes: usize,
+    pub ttl: Option<Duration>,
+    pub entries: u64,
+    pub bytes: u64,
+    pub hits: u64,
+    pub misses: u64,
 }
 
 /// Counts and durations of one version since it was loaded.
@@ -45,6 +58,10 @@ pub struct Statistics {
     pub compute_input: StageStatistics,
     pub compute_infer: StageStatistics,
     pub compute_output: StageStatistics,
+    /// Requests that found their answer in the cache, and how long they took to find it; none without a cache.
+    pub cache_hit: StageStatistics,
+    /// Requests that looked in the cache and had to be computed, and how long they looked.
+    pub cache_miss: StageStatistics,
     /// By number of rows per run: how many runs and how long they took.
     pub batches: BTreeMap<u64, StageStatistics>,
     pub memory_bytes: u64,

@@ -1,6 +1,8 @@
 //! Every metric of the server with its help text, each recorded by a method named after the event. Labels come from
 //! loaded models and matched routes only, so no client can make a new time series. Names carry base units.
 
+mod cache;
+
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -14,6 +16,8 @@ use prometheus::{
 use crate::model::{EngineProbe, ModelId};
 
 use super::process;
+
+pub use cache::CacheMetrics;
 
 /// How a prediction ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +85,7 @@ pub struct Metrics {
     model_memory: GaugeVec,
     model_engine: GaugeVec,
     engine_probes: GaugeVec,
+    caches: cache::Caches,
     models: GaugeVec,
     ready: IntGauge,
     draining: IntGauge,
@@ -192,6 +197,7 @@ impl Metrics {
                 "Time an engine took for a request of so many rows when the faster one was looked for.",
                 &["model", "version", "engine", "rows"],
             )?,
+            caches: cache::Caches::new(&make)?,
             models: make.gauges("onnxd_model_versions", "Model versions by state.", &["state"])?,
             ready: make.int_gauge("onnxd_ready", "1 when the server wants traffic.")?,
             draining: make.int_gauge("onnxd_draining", "1 once the server was asked to stop.")?,

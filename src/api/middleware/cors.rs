@@ -7,11 +7,12 @@ use axum::http::{HeaderValue, Method};
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 /// Headers of ours that scripts may read.
-const READABLE: [HeaderName; 6] = [
+const READABLE: [HeaderName; 7] = [
     HeaderName::from_static("x-request-id"),
     HeaderName::from_static("x-model-version"),
     HeaderName::from_static("x-model-digest"),
     HeaderName::from_static("server-timing"),
+    HeaderName::from_static("x-cache"),
     HeaderName::from_static("inference-header-content-length"),
     RETRY_AFTER,
 ];

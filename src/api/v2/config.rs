@@ -40,7 +40,7 @@ fn configuration(description: &Description, max_body: usize) -> Value {
     let rows = max_batch_size(description, max_body);
     let inputs: Vec<Value> = signature.inputs.iter().map(|port| input(port, rows > 0)).collect();
     let outputs: Vec<Value> = signature.outputs.iter().map(|port| output(port, rows > 0)).collect();
-    json!({
+    let mut configuration = json!({
         "name": description.id.name.as_str(),
         "platform": platform(description),
         "backend": description.engine,
@@ -54,7 +54,12 @@ fn configuration(description: &Description, max_body: usize) -> Value {
         "parameters": {},
         "model_warmup": [],
         "model_transaction_policy": {"decoupled": false},
-    })
+    });
+    // Present only where it is on: clients take the key as a sign of it.
+    if description.card.cache.is_some() {
+        configuration["response_cache"] = json!({"enable": true});
+    }
+    configuration
 }
 
 /// Largest number of rows a client should send in one request: as many as certainly fit a request body, and no more

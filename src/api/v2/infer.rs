@@ -20,6 +20,8 @@ use crate::codec::DecodeError;
 use crate::model::{Description, Selector};
 use crate::serving::{self, Error, Input, Payload, Request};
 
+const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+
 pub(in crate::api) async fn newest_version(
     State(app): State<Arc<App>>,
     Extension(context): Extension<Context>,
@@ -103,7 +105,7 @@ async fn understand(context: &Context, model: &Arc<Description>, framed: Framed)
 }
 
 async fn answer(context: &Context, response: serving::Response, manner: Manner) -> Response {
-    let (model, timings) = (Arc::clone(&response.model), response.timings);
+    let (model, timings, cache) = (Arc::clone(&response.model), response.timings, response.cache);
     let bytes = response.outputs.iter().map(|(_, tensor)| tensor.size_in_bytes()).sum();
     let Written { body, json_length } = offload::run(&context.place, bytes, move || write(&response, &manner)).await;
 
@@ -121,6 +123,9 @@ async fn answer(context: &Context, response: serving::Response, manner: Manner) 
     let (queue, compute) = (milliseconds(timings.queue), milliseconds(timings.compute));
     let total = milliseconds(context.start.elapsed());
     set("server-timing", format!("queue;dur={queue:.3}, compute;dur={compute:.3}, total;dur={total:.3}"));
+    if let Some(cache) = cache {
+        headers.insert(X_CACHE, HeaderValue::from_static(cache.word()));
+    }
     let content_type = match json_length {
         Some(length) => {
             headers.insert(INFERENCE_HEADER, HeaderValue::from(length));

@@ -73,6 +73,10 @@ impl Session for Under {
         self.session.classes()
     }
 
+    fn depends_on_chance(&self) -> Option<&str> {
+        self.session.depends_on_chance()
+    }
+
     fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, RunError> {
         self.session.run(inputs)
     }

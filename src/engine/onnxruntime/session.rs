@@ -25,6 +25,8 @@ pub struct OnnxRuntimeSession {
     pool: Pool,
     /// The node that may divide the smallest integer by -1, which would stop the process.
     divides: Option<String>,
+    /// The node that draws lots.
+    chance: Option<String>,
     /// The node that makes a number of NaN.
     hides_nan: Option<String>,
     stored_bytes: u64,
@@ -42,8 +44,8 @@ impl OnnxRuntimeSession {
         let bytes = std::mem::take(&mut outline.bytes);
         let pool = Pool::new(environment, bytes, external, slots, stored_bytes).map_err(LoadError::Engine)?;
         let (signature, sample) = interface::signature(&mut outline, &pool)?;
-        let Outline { summary, classes, categories, divides, hides_nan, .. } = outline;
-        Ok(Self { signature, summary, classes, sample, categories, pool, divides, hides_nan, stored_bytes })
+        let Outline { summary, classes, categories, divides, hides_nan, chance, .. } = outline;
+        Ok(Self { signature, summary, classes, sample, categories, pool, divides, chance, hides_nan, stored_bytes })
     }
 
     fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
@@ -106,6 +108,10 @@ impl Session for OnnxRuntimeSession {
 
     fn classes(&self) -> Option<&ClassLabels> {
         self.classes.as_ref()
+    }
+
+    fn depends_on_chance(&self) -> Option<&str> {
+        self.chance.as_deref()
     }
 
     fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, RunError> {

@@ -39,6 +39,8 @@ pub struct Outline {
     pub divides: Option<String>,
     /// The node where ONNX Runtime, tried out, makes a number of NaN, in a model that has nothing to deal with NaN.
     pub hides_nan: Option<String>,
+    /// The node that draws lots.
+    pub chance: Option<String>,
 }
 
 /// Where NaN goes in and numbers come out, although nothing says so.
@@ -65,6 +67,7 @@ impl Outline {
         let mut model = proto::decode(&source.bytes)?;
         let summary = proto::summary(&model);
         let external = external(&model);
+        let chance = chance(&model);
         if source.directory.is_none() && !external.is_empty() {
             return Err(proto::no_folder());
         }
@@ -76,7 +79,7 @@ impl Outline {
         let categories = Categories::of(graph, &inputs);
         let (divides, hides_nan) = (divides(graph), hides_nan(graph));
         let bytes = spliced(&source.bytes, graph, &maps)?;
-        Ok(Self { bytes, summary, classes, inputs, outputs, categories, external, divides, hides_nan })
+        Ok(Self { bytes, summary, classes, inputs, outputs, categories, external, divides, hides_nan, chance })
     }
 
     /// Shapes to prepare a model with; see [`interface::samples`].
@@ -130,6 +133,38 @@ fn hides_nan(graph: &GraphProto) -> Option<String> {
         }
     });
     hides.filter(|_| !minds)
+}
+
+/// Operators that draw lots, of ONNX and of what ONNX Runtime adds to it.
+const CHANCE: &[&str] = &[
+    "Bernoulli",
+    "BiasDropout",
+    "BitmaskBiasDropout",
+    "BitmaskDropout",
+    "Multinomial",
+    "RandomNormal",
+    "RandomNormalLike",
+    "RandomUniform",
+    "RandomUniformLike",
+    "Sampling",
+];
+
+/// A node that may draw lots: one that always does, or a `Dropout` that is told whether it is in training.
+fn chance(model: &ModelProto) -> Option<String> {
+    let mut found = None;
+    let mut look = |node: &NodeProto| {
+        let trains = node.op_type == "Dropout" && node.input.get(2).is_some_and(|flag| !flag.is_empty());
+        if trains || CHANCE.contains(&node.op_type.as_str()) {
+            found.get_or_insert_with(|| proto::node_name(node).to_owned());
+        }
+    };
+    let functions = model.functions.iter().flat_map(|function| &function.node);
+    let inner = functions.clone().flat_map(|node| &node.attribute).flat_map(|each| each.g.iter().chain(&each.graphs));
+    for graph in model.graph.iter().chain(inner) {
+        proto::walk(graph, &mut |graph| graph.node.iter().for_each(&mut look));
+    }
+    functions.for_each(&mut look);
+    found
 }
 
 /// The processor stops a program that divides the smallest integer by -1. A divisor that is stored in the file is known;

@@ -12,7 +12,7 @@ fn tensor<T: Element>(shape: &[usize], values: Vec<T>) -> Tensor {
 
 fn answer(model: Arc<Description>, outputs: Vec<Tensor>, rows: Option<usize>, form: Form) -> Response {
     let outputs = outputs.into_iter().enumerate().collect();
-    Response { model, outputs, rows, form, timings: Timings::default() }
+    Response { model, outputs, rows, form, timings: Timings::default(), cache: None }
 }
 
 fn text(answer: &Response, layout: Layout) -> String {
