@@ -19,10 +19,12 @@ mod tests;
 
 use std::time::Duration;
 
+use crate::model::SchedulingWish;
+
 pub use batcher::Batcher;
 pub use curve::Measured;
 pub use job::{Computed, InferError, Refused};
-pub use lane::{How, Observer, Ran, Status};
+pub use lane::{How, Observer, ProfileStatus, Ran, Status};
 pub use pool::Pool;
 pub use profile::Independence;
 
@@ -64,6 +66,20 @@ pub struct Tuning {
     pub priority: i64,
     /// Runs of this model at the same moment; 0: as many as there are slots.
     pub instances: usize,
+}
+
+impl Tuning {
+    /// The same, with what a model's author says.
+    pub fn with(self, wish: SchedulingWish) -> Self {
+        Self {
+            max_batch: wish.max_batch.unwrap_or(self.max_batch),
+            max_delay: wish.max_delay.unwrap_or(self.max_delay),
+            queue_rows: wish.queue_rows.unwrap_or(self.queue_rows),
+            weight: wish.weight.unwrap_or(self.weight),
+            priority: wish.priority.unwrap_or(self.priority),
+            instances: wish.instances.unwrap_or(self.instances),
+        }
+    }
 }
 
 impl Default for Tuning {

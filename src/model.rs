@@ -7,7 +7,7 @@ mod engine;
 mod name;
 mod signature;
 
-pub use card::{CacheLimits, ClassLabels, Golden, ModelCard, OutputRole};
+pub use card::{CacheLimits, ClassLabels, Golden, ModelCard, OutputRole, SchedulingWish};
 pub use description::{Description, GraphSummary};
 pub use engine::{EngineChoice, EngineProbe, EngineWish};
 pub use name::{Digest, ModelId, ModelName, NameError, Selector, Version};

@@ -13,4 +13,7 @@ pub use error::{Aspect, Error, Invalid, Place, Problem};
 pub use predict::Serving;
 pub use readiness::{Latch, Readiness, Unready};
 pub use request::{CacheUse, Form, Input, Payload, Request, Response, Timings};
-pub use status::{CacheStatus, Lifecycle, ModelStatus, StageStatistics, Statistics, VersionStatus};
+pub use status::{
+    CacheStatus, Independence, Lifecycle, Measured, ModelStatus, ProfileStatus, SchedulingStatus, StageStatistics,
+    Statistics, VersionStatus,
+};

@@ -1,6 +1,8 @@
 //! `GET /models` and `GET /models/{model}`: everything there is to know before sending a request. What is loaded and in
 //! which state, what each version takes and gives, who wrote it, which bytes it is, and a command line that works.
 
+mod scheduling;
+
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -13,6 +15,7 @@ use serde_json::Value;
 use super::{App, problem, reply};
 use crate::model::{Description, EngineChoice, EngineProbe, GraphSummary, ModelCard, Port, Selector};
 use crate::serving::{CacheStatus, Lifecycle, ModelStatus, VersionStatus};
+use scheduling::Scheduling;
 
 /// `GET /models`, also under `/v2/models`.
 pub(super) async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
@@ -80,6 +83,8 @@ struct Version<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cache: Option<Cache>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    scheduling: Option<Scheduling>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     example: Option<Example>,
 }
 
@@ -97,6 +102,7 @@ impl<'a> Version<'a> {
             described: description.map(Described::of),
             memory_bytes: status.memory_bytes,
             cache: status.cache.as_ref().map(Cache::of),
+            scheduling: status.scheduling.as_ref().map(Scheduling::of),
             example: example.and_then(|body| Example::of(&body, path, host)),
         }
     }

@@ -66,6 +66,16 @@ pub struct Settings {
     #[arg(long, value_name = "SIZE")]
     pub queue_bytes: Option<Text<ByteSize>>,
 
+    /// Rows that waiting requests are merged up to, where that serves them sooner; 1 turns batching off, a model may say
+    /// otherwise in its model.toml [default: 64]
+    #[arg(long, value_name = "ROWS")]
+    pub max_batch: Option<Text<usize>>,
+
+    /// How long a request may be held back for others to join it; not needed, and it costs latency when there is little to
+    /// do [default: 0s]
+    #[arg(long, value_name = "TIME")]
+    pub max_delay: Option<Text<Period>>,
+
     /// tract, onnxruntime, auto (tract where it loads the model, else ONNX Runtime) or auto=fastest (both are compared when
     /// a model is loaded, the faster one serves); a model may choose in its model.toml. All but tract need a build with
     /// ONNX Runtime, such as the image onnxd-ort [default: tract]
@@ -138,6 +148,8 @@ impl Settings {
             threads: Some(Text(compute.threads)),
             queue_rows: Some(Text(compute.queue_rows)),
             queue_bytes: Some(Text(ByteSize(compute.queue_bytes))),
+            max_batch: Some(Text(compute.tuning.max_batch)),
+            max_delay: Some(Text(Period(compute.tuning.max_delay))),
             engine: Some(Text(EngineWish::default())),
             onnxruntime_lib: None,
             max_plans: Some(Text(engine::tract::Config::default().max_plans)),
@@ -167,6 +179,8 @@ impl Settings {
             threads: upper.threads.or(self.threads),
             queue_rows: upper.queue_rows.or(self.queue_rows),
             queue_bytes: upper.queue_bytes.or(self.queue_bytes),
+            max_batch: upper.max_batch.or(self.max_batch),
+            max_delay: upper.max_delay.or(self.max_delay),
             engine: upper.engine.or(self.engine),
             onnxruntime_lib: upper.onnxruntime_lib.or(self.onnxruntime_lib),
             max_plans: upper.max_plans.or(self.max_plans),
@@ -199,6 +213,8 @@ impl Settings {
             threads: Some(Text(threads)),
             queue_rows: Some(Text(queue_rows)),
             queue_bytes: Some(Text(ByteSize(queue_bytes))),
+            max_batch: Some(Text(max_batch)),
+            max_delay: Some(Text(Period(max_delay))),
             engine: Some(Text(wish)),
             onnxruntime_lib,
             max_plans: Some(Text(max_plans)),
@@ -225,7 +241,13 @@ impl Settings {
                 tract: engine::tract::Config { max_plans, limits: engine::tract::Limits { max_nodes, max_tensor } },
             },
             trial: engine::trial::Config { enabled, program: None, timeout, memory },
-            compute: batching::Config { threads, queue_rows, queue_bytes, ..batching::Config::default() },
+            compute: batching::Config {
+                threads,
+                queue_rows,
+                queue_bytes,
+                tuning: batching::Tuning { max_batch, max_delay, ..batching::Tuning::default() },
+                ..batching::Config::default()
+            },
             api: api::Config { max_body, request_timeout, max_in_flight, cors_origins },
             shutdown: ShutdownConfig { lame_duck, drain_timeout },
             log: telemetry::LogConfig { format, level },
@@ -249,6 +271,7 @@ fn mistakes(config: &Config) -> Vec<String> {
     need(config.compute.threads <= 1024, "threads: must be at most 1024");
     need(config.compute.queue_rows > 0, "queue_rows: must be at least 1");
     need(config.compute.queue_bytes > 0, "queue_bytes: must be more than 0");
+    need(config.compute.tuning.max_batch > 0, "max_batch: must be at least 1");
     need(!config.trial.timeout.is_zero(), "load_timeout: must be more than 0");
     need(config.trial.memory > 0, "load_memory: must be more than 0");
     need(config.engine.tract.limits.max_nodes > 0, "max_nodes: must be at least 1");

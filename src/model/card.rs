@@ -24,6 +24,7 @@ pub struct ModelCard {
     pub engine: Option<EngineWish>,
     /// Whether answers are kept for when the same is asked again, and how many.
     pub cache: Option<CacheLimits>,
+    pub batching: SchedulingWish,
 }
 
 /// How much a response cache keeps, and for how long.
@@ -33,6 +34,21 @@ pub struct CacheLimits {
     pub max_bytes: usize,
     /// Since the answer was computed; `None` as long as there is room.
     pub ttl: Option<Duration>,
+}
+
+/// How the model shares the compute slots with others, as far as its author says; the rest is the server's to decide.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SchedulingWish {
+    /// Rows that waiting requests are merged up to; 1 turns that off.
+    pub max_batch: Option<usize>,
+    /// How long a request may be held back for others to join it.
+    pub max_delay: Option<Duration>,
+    /// Rows of this model that may wait.
+    pub queue_rows: Option<usize>,
+    pub weight: Option<f64>,
+    pub priority: Option<i64>,
+    /// Runs at the same moment.
+    pub instances: Option<usize>,
 }
 
 /// Words for class indices, and which outputs they apply to.

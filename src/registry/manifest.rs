@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::model::{CacheLimits, ClassLabels, EngineWish, Golden, ModelCard, OutputRole};
+use crate::model::{CacheLimits, ClassLabels, EngineWish, Golden, ModelCard, OutputRole, SchedulingWish};
 use crate::tensor::{Shape, Tensor};
 use crate::units::{ByteSize, Period, Text};
 
@@ -35,6 +35,7 @@ struct Manifest {
     golden: Option<GoldenRows>,
     engine: Option<String>,
     cache: Option<Cache>,
+    batching: Option<Batching>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -65,6 +66,17 @@ struct GoldenRows {
 struct Cache {
     max_bytes: Option<Text<ByteSize>>,
     ttl: Option<Text<Period>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Batching {
+    max_batch: Option<usize>,
+    max_delay: Option<Text<Period>>,
+    queue_rows: Option<usize>,
+    weight: Option<f64>,
+    priority: Option<i64>,
+    instances: Option<usize>,
 }
 
 /// Reads the manifests that exist among `paths`, later ones winning.
@@ -98,6 +110,9 @@ fn merge(card: &mut ModelCard, text: &str) -> Result<(), String> {
     if let Some(golden) = manifest.golden {
         card.golden = Some(golden_rows(&golden)?);
     }
+    if let Some(batching) = manifest.batching {
+        card.batching = scheduling(batching, card.batching)?;
+    }
     if let Some(word) = manifest.engine {
         card.engine = Some(word.parse::<EngineWish>().map_err(|reason| format!("engine: {reason}"))?);
     }
@@ -115,6 +130,26 @@ fn cache_limits(cache: &Cache) -> Result<Option<CacheLimits>, String> {
         return Err("cache.ttl: expected more than 0; without it answers stay as long as there is room".into());
     }
     Ok((max_bytes > 0).then_some(CacheLimits { max_bytes, ttl }))
+}
+
+fn scheduling(batching: Batching, before: SchedulingWish) -> Result<SchedulingWish, String> {
+    let Batching { max_batch, max_delay, queue_rows, weight, priority, instances } = batching;
+    for (name, value) in [("max_batch", max_batch), ("queue_rows", queue_rows), ("instances", instances)] {
+        if value == Some(0) {
+            return Err(format!("batching.{name}: expected a whole number of 1 or more"));
+        }
+    }
+    if weight.is_some_and(|weight| !(weight > 0.0 && weight.is_finite())) {
+        return Err("batching.weight: expected a number above 0".into());
+    }
+    Ok(SchedulingWish {
+        max_batch: max_batch.or(before.max_batch),
+        max_delay: max_delay.map(|Text(Period(delay))| delay).or(before.max_delay),
+        queue_rows: queue_rows.or(before.queue_rows),
+        weight: weight.or(before.weight),
+        priority: priority.or(before.priority),
+        instances: instances.or(before.instances),
+    })
 }
 
 fn class_labels(classes: Classes) -> Result<ClassLabels, String> {
@@ -211,6 +246,15 @@ mod tests {
         let merged = card(&["title = 'a'\nfeatures = ['x']", "title = 'b'"]).unwrap();
         assert_eq!(merged.title.as_deref(), Some("b"));
         assert_eq!(merged.features, ["x"]);
+        let merged =
+            card(&["[batching]\nmax_batch = 8\nweight = 2.0", "[batching]\nmax_batch = 1\nmax_delay = '2ms'"]).unwrap();
+        let wish = SchedulingWish {
+            max_batch: Some(1),
+            max_delay: Some(Duration::from_millis(2)),
+            weight: Some(2.0),
+            ..SchedulingWish::default()
+        };
+        assert_eq!(merged.batching, wish);
         let merged = card(&["engine = 'auto'", "engine = 'onnxruntime'", "title = 'b'"]).unwrap();
         assert_eq!(merged.engine, Some(EngineWish::OnnxRuntime));
     }
@@ -251,6 +295,10 @@ mod tests {
             ("[classes]\nlabels = ['a']\noutputs = { y = 'probability' }", "probability"),
             ("[golden]\ninputs = { x = [[1, 2], [3]] }\noutputs = { y = 1 }", "golden.inputs.x"),
             ("[golden]\ninputs = { x = [1] }\noutputs = { y = [1, 'a'] }", "golden.outputs.y"),
+            ("[batching]\nmax_batch = 0", "batching.max_batch"),
+            ("[batching]\nweight = -1.0", "batching.weight"),
+            ("[batching]\nmax_delay = 'soon'", "soon"),
+            ("[batching]\nbatch = 8", "batch"),
             ("[golden]\ntolerance = -1\ninputs = { x = 1 }\noutputs = { y = 1 }", "tolerance"),
         ] {
             let reason = card(&[text]).unwrap_err();

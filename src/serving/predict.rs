@@ -13,8 +13,8 @@ use crate::tensor::{Shape, Tensor};
 use super::fit::fit;
 use super::recall::{RecallError, Recalled, infer_or_recall};
 use super::{
-    CacheStatus, Error, Form, Invalid, ModelStatus, Place, Problem, Readiness, Request, Response, StageStatistics,
-    Statistics, Timings, VersionStatus,
+    CacheStatus, Error, Form, Invalid, ModelStatus, Place, Problem, Readiness, Request, Response, SchedulingStatus,
+    StageStatistics, Statistics, Timings, VersionStatus,
 };
 
 /// Every use case of the server.
@@ -248,8 +248,14 @@ fn version_status(slot: &Slot) -> VersionStatus {
         state: slot.state.clone(),
         description: slot.servable.as_ref().map(|servable| Arc::clone(&servable.description)),
         memory_bytes: slot.servable.as_ref().map_or(0, |servable| servable.memory_bytes()),
+        scheduling: slot.servable.as_deref().map(scheduling_status),
         cache: slot.servable.as_ref().and_then(|servable| servable.cache.as_ref()).map(cache_status),
     }
+}
+
+fn scheduling_status(servable: &Servable) -> SchedulingStatus {
+    let runs = servable.counters.sizes().map(|(rows, stage)| (rows, stage.count())).collect();
+    SchedulingStatus { lane: servable.scheduling(), runs }
 }
 
 fn cache_status(cache: &ResponseCache) -> CacheStatus {

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::model::{Description, ModelName, Version};
 
+pub use crate::batching::{Independence, Measured, ProfileStatus, Status};
 pub use crate::registry::Lifecycle;
 
 /// One model with all its versions, newest first.
@@ -26,8 +27,18 @@ pub struct VersionStatus {
     /// `None` until it was loaded once.
     pub description: Option<Arc<Description>>,
     pub memory_bytes: u64,
+    /// How its requests are scheduled; `None` until it is ready.
+    pub scheduling: Option<SchedulingStatus>,
     /// For models whose author wants a cache.
     pub cache: Option<CacheStatus>,
+}
+
+/// How one version's requests come to the compute slots, and what was learned for that.
+#[derive(Clone, Debug)]
+pub struct SchedulingStatus {
+    pub lane: Status,
+    /// Numbers of rows that runs were made with, and how many.
+    pub runs: BTreeMap<u64, u64>,
 }
 
 /// A response cache: what it may hold, what it holds, how it does.
