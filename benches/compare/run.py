@@ -1,0 +1,137 @@
+"""Compares onnxd with what bounds it from above, a server that computes nothing, and with what people use instead, FastAPI and
+ONNX Runtime; checks every server's answers before it is timed, and writes docs/BENCHMARKS.md.
+
+    benches/compare/run                          everything, about three quarters of an hour, on two quiet cores
+    benches/compare/run --quick                  one round of a second each: does it work?
+    benches/compare/run --only iris,overload     some models and trials; the page is written only with --page
+    benches/compare/run --report results.json    the page again from the results of a run
+
+Servers on core 0, the generator on core 1. Needs Linux. What it starts ends with it.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import report
+import throughput
+import trials
+from generators import CannotDo, Onnxd, Wrk
+from machine import conditions
+from question import REPOSITORY, load
+from servers import Makers
+
+
+class Bench:
+    """What every measurement needs at hand."""
+
+    server_core, generator_core = {0}, {1}
+
+    def __init__(self, settings, work):
+        self.work, self.models, self.makers = work, load(settings.models), Makers(settings, work)
+        self.rounds, self.seconds = (1, 1.0) if settings.quick else (settings.rounds, settings.seconds)
+        kind, program = {"wrk": (Wrk, "wrk"), "onnxd": (Onnxd, settings.bench or settings.onnxd)}[settings.generator]
+        self.generator = kind(program, self.generator_core)
+        self.nice_generator = kind(program, trials.BOTH, nice=10)
+        self.notes = []
+
+    def load(self, server, asked, connections, rate=None, generator=None):
+        return (generator or self.generator)(server, asked, self.work, connections, self.seconds, rate=rate)
+
+    def begin(self, server, asked, connections, seconds, **named):
+        return self.generator.begin(server, asked, self.work, connections, seconds, **named)
+
+    def say(self, line):
+        print(line, flush=True)
+
+    def note(self, line):
+        self.notes.append(line)
+        self.say(line)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / "release"
+    add = parser.add_argument
+    add("--quick", action="store_true", help="one round of a second each")
+    add("--rounds", type=int, default=5)
+    add("--seconds", type=float, default=2.0, help="of each measurement, after half a second of warm-up")
+    add("--only", default="", help=f"of {', '.join([*models(), *trials.TRIALS])}")
+    add("--generator", choices=("onnxd", "wrk"), default="onnxd", help="wrk has no open loop: those trials are left out")
+    add("--engines", default="tract,onnxruntime")
+    add("--onnxd", type=Path, default=target / "onnxd", help="the server, with tract")
+    add("--onnxd-ort", type=Path, help="a build with the feature onnxruntime; without it that engine is left out")
+    add("--onnxruntime-lib", type=Path, help="[default: that of the Python package]")
+    add("--bench", type=Path, help="the onnxd whose `bench` asks [default: the server's]")
+    add("--floor", type=Path, default=target / "examples" / "floor", help="cargo build --release --example floor")
+    add("--models", type=Path, required=True, help="the folder that models.py filled")
+    add("--log-level", default="warn", help="of onnxd; info writes a line per prediction, the others write none")
+    add("--python", type=Path, default=Path(sys.executable), help="for FastAPI")
+    add("--json", type=Path, default=Path("compare.json"), help="where the results go")
+    add("--page", type=Path, help="write the page here [default: docs/BENCHMARKS.md if nothing was left out]")
+    add("--report", type=Path, help="measure nothing: write the page from these results")
+    settings = parser.parse_args()
+    settings.engines = settings.engines.split(",")
+    settings.only = [word for word in settings.only.split(",") if word]
+    if unknown := set(settings.only) - set(models()) - set(trials.TRIALS):
+        parser.error(f"--only: no {', '.join(unknown)}")
+    if settings.onnxd_ort and not settings.onnxruntime_lib:
+        settings.onnxruntime_lib = library()
+    return settings
+
+
+def models():
+    return dict.fromkeys(case.model for case in throughput.CASES)
+
+
+def library():
+    import onnxruntime
+
+    return max((Path(onnxruntime.__file__).parent / "capi").glob("libonnxruntime.so.*"))
+
+
+def measure(settings, work):
+    bench = Bench(settings, work)
+    results = {"conditions": conditions(settings, bench), "notes": bench.notes}
+    cases = [case for case in throughput.CASES if not settings.only or case.model in settings.only]
+    results["cells"], results["in_process"] = throughput.run(bench, cases)
+    for name, trial in trials.TRIALS.items():
+        if settings.only and name not in settings.only:
+            continue
+        try:
+            results[name] = trial(bench)
+        except CannotDo as error:
+            bench.note(f"{name}: not measured, {error}")
+    results["conditions"]["load_after"] = os.getloadavg()
+    return results
+
+
+def main():
+    settings = arguments()
+    page = settings.page or (None if settings.only else REPOSITORY / "docs" / "BENCHMARKS.md")
+    if settings.report:
+        results = json.loads(settings.report.read_text())
+        page = settings.page or REPOSITORY / "docs" / "BENCHMARKS.md"
+    else:
+        # Ends by the same way as Ctrl-C does: through every `with`.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        with tempfile.TemporaryDirectory(prefix="compare-") as work:
+            results = measure(settings, Path(work))
+        settings.json.write_text(json.dumps(results, indent=1))
+    text = report.page(results)
+    print(report.ratios(results))
+    if page:
+        page.write_text(text)
+        print(f"written: {page}")
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        sys.exit(main())
+    sys.exit(130)
