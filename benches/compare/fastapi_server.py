@@ -2,12 +2,11 @@
 
 uvloop and httptools under uvicorn, one worker, no access log; bodies read by orjson from the raw request and answers written by
 it, past pydantic; the session called in the event loop, because on one core a thread would only add a hand-over.
-Tensors come as V2 JSON, V2 binary, `.npy`, or rows to /predict; the models are named on the command line:
+Tensors come as V2 JSON, V2 binary, or rows to /predict; the models are named on the command line:
 
     fastapi_server.py PORT THREADS NAME=FILE.onnx ...
 """
 
-import io
 import sys
 
 import numpy as np
@@ -92,12 +91,6 @@ async def predict(name: str, request: Request):
     outputs = models[name].run_only_input(orjson.loads(await request.body()))
     rows = [dict(zip(outputs, row)) for row in zip(*(value.tolist() for value in outputs.values()))]
     return answer({"model": name, "predictions": rows})
-
-
-@app.post("/npy/{name}")
-async def npy(name: str, request: Request):
-    outputs = models[name].run_only_input(np.load(io.BytesIO(await request.body()), allow_pickle=False))
-    return answer({"model": name, "outputs": outputs})
 
 
 def main(port, threads, *named):

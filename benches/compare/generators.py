@@ -7,7 +7,7 @@ not earlier ones were answered, and their latency counts from when they were due
 import json
 import subprocess
 import tempfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from servers import spawn
@@ -25,7 +25,6 @@ class Load:
     longest: float
     errors: dict = field(default_factory=dict)  # status, or "transport": how many
     cpu_us: float | None = None  # of the server, per request
-    row = asdict
 
 
 class CannotDo(RuntimeError):

@@ -41,9 +41,9 @@ def page(results):
 def warning(results):
     c = results["conditions"]
     if c["quick"]:
-        return ("> **A trial of the harness, not a measurement**: one round of a second each, on a machine that was also compiling. "
-                "The numbers below show its form; do not quote them.\n")  # fmt: skip
-    if max(c["load_before"][0], 0) > 0.5:
+        return ("> **A trial of the harness, not a measurement**: one round of a second each, beside other work (a load average of "
+                f"{c['load_before'][0]:.1f} before the run). The numbers show the form of the page; do not quote them.\n")  # fmt: skip
+    if c["load_before"][0] > 0.5:
         return f"> The machine was not quiet: a load average of {c['load_before'][0]:.1f} before the run.\n"
     return ""
 
@@ -61,12 +61,13 @@ def ratios(results):
         judged = goal.judge(r, engine)
         if judged is None:
             return "" if goal.only not in ("", engine) else "not measured"
-        value, where, met = judged
-        where = f" at {where}" if where else ""
-        return f"{value}{where}" if met else f"**{value}**{where}"
+        where = f" at {judged.where}" if judged.where else ""
+        cpu = f" ({judged.cpu} by CPU time)" if judged.cpu else ""
+        return (judged.value if judged.met else f"**{judged.value}**") + where + cpu
 
     rows = [[g.words, g.wanted, *(verdict(g, engine) for engine in engines)] for g in GOALS]
-    words = "The worst of all measurements that a goal is about; in bold where it is missed. A number behind a protocol is that of connections.\n"
+    words = ("The worst of all measurements that a goal is about; in bold where it is missed. A number behind a protocol is that of connections. \"By CPU time\" is the ratio of the CPU time per "
+             "request, which other work on the machine disturbs less than it does rates.\n")  # fmt: skip
     return "## Goals\n\n" + words + "\n" + table(["goal", "", *(NAMES[e] for e in engines)], rows, left=2)
 
 
@@ -104,8 +105,8 @@ def rates(r):
                 rows.append([
                     place[2], NAMES[server], f"{cell['rate']:,.0f}" if cell["rate"] >= 100 else f"{cell['rate']:.1f}",
                     number(r.ratio(place, server, "floor")) if server != "floor" else "", number(r.ratio(place, server, "fastapi")),
-                    number(r.of_bound(place, server)) if engine in ENGINES and protocol != "predict" else "",
-                    number(r.of_process(place, server)) if engine in ENGINES else "",
+                    number(r.of_bound(place, server, engine)) if engine in ENGINES and protocol != "predict" else "",
+                    number(r.of_process(place, server, engine)) if engine in ENGINES else "",
                     f"{cell['p50']:.2f}", f"{cell['p99']:.2f}", number(cell["cpu_us"], 0), sum(cell["errors"].values()) or "",
                 ])  # fmt: skip
         head = ["connections", "server", "answers/s", "of floor", "of FastAPI", "of bound", "of in process", "p50 ms", "p99 ms", "CPU us", "errors"]

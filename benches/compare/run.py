@@ -25,7 +25,7 @@ import trials
 from generators import CannotDo, Onnxd, Wrk
 from machine import conditions
 from question import REPOSITORY, load
-from servers import Makers
+from servers import Makers, NotReady
 
 
 class Bench:
@@ -98,17 +98,26 @@ def library():
 
 def measure(settings, work):
     bench = Bench(settings, work)
-    results = {"conditions": conditions(settings, bench), "notes": bench.notes}
-    cases = [case for case in throughput.CASES if not settings.only or case.model in settings.only]
-    results["cells"], results["in_process"] = throughput.run(bench, cases)
+    results = {"conditions": conditions(settings, bench), "notes": bench.notes, "cells": [], "in_process": []}
+
+    def keep():
+        results["conditions"]["load_after"] = os.getloadavg()
+        settings.json.write_text(json.dumps(results, indent=1))
+
+    for name in models():
+        if not settings.only or name in settings.only:
+            cells, times = throughput.run(bench, bench.models[name])
+            results["cells"] += cells
+            results["in_process"] += times
+            keep()
     for name, trial in trials.TRIALS.items():
         if settings.only and name not in settings.only:
             continue
         try:
             results[name] = trial(bench)
-        except CannotDo as error:
-            bench.note(f"{name}: not measured, {error}")
-    results["conditions"]["load_after"] = os.getloadavg()
+        except (CannotDo, NotReady) as error:
+            bench.note(f"{name}: {error}")
+        keep()
     return results
 
 
@@ -123,7 +132,6 @@ def main():
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         with tempfile.TemporaryDirectory(prefix="compare-") as work:
             results = measure(settings, Path(work))
-        settings.json.write_text(json.dumps(results, indent=1))
     text = report.page(results)
     print(report.ratios(results))
     if page:

@@ -4,13 +4,16 @@ They die with the harness, however it ends: leaving a `with` stops them politely
 
 import ctypes
 import http.client
+import json
 import os
+import resource
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -24,8 +27,13 @@ def spawn(command, cores, nice=0, **options):
     def prepare():
         LIBC.prctl(DEATH_SIGNAL, signal.SIGKILL)
         os.sched_setaffinity(0, cores)
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         if nice:
             os.nice(nice)
+            # Where sessions are scheduled as groups, niceness only counts within one; the group has its own.
+            with suppress(OSError), open("/proc/self/autogroup", "w") as group:
+                group.write(str(nice))
 
     command = [str(part) for part in command]
     return subprocess.Popen(command, preexec_fn=prepare, start_new_session=True, **options)
@@ -72,15 +80,19 @@ class Server:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                break
+                self.log.seek(0)
+                raise NotReady(self.log.read().decode()[-2000:] or "it ended without a word")
             try:
-                if self.ask("GET", "/v2/health/ready")[0] == 200:
+                status, _, body = self.ask("GET", "/v2/health/ready")
+                if status == 200:
                     return
-            except OSError:
+                reason = json.loads(body).get("reason", "")
+                if "failed to load" in reason:
+                    raise NotReady(reason)
+            except (OSError, ValueError):
                 pass
             time.sleep(0.02)
-        self.log.seek(0)
-        raise NotReady(f"{self.name} does not get ready: {' '.join(self.command)}\n{self.log.read().decode()[-2000:]}")
+        raise NotReady(f"not within {seconds} s")
 
     def ask(self, method, path, body=None, headers=None):
         """Status, headers and body of one request over a connection of its own."""
@@ -129,7 +141,10 @@ class Server:
 
 
 class NotReady(RuntimeError):
-    pass
+    """A server that ends, or fails to load its model, before it can answer; in its own words."""
+
+    def __str__(self):
+        return " ".join(super().__str__().split())
 
 
 class Makers:

@@ -32,21 +32,17 @@ CASES = (
 )
 
 
-def run(bench, cases):
-    """Cells, one per case, connections and server; and the in-process times."""
-    cells, times = [], []
-    for name in dict.fromkeys(case.model for case in cases):
-        model, mine = bench.models[name], [case for case in cases if case.model == name]
-        with ExitStack() as stack:
-            servers = start(bench, stack, model, any(case.unbatched for case in mine))
-            for case in mine:
-                asked = question(model, case.protocol)
-                for server in servers:
-                    check(server.name, model, asked, *server.put(asked))
-            times += alone(bench, model, question(model, mine[0].protocol), servers)
-            for case in mine:
-                cells += rotate(bench, model, case, servers)
-    return cells, times
+def run(bench, model):
+    """All cases of a model: cells, one per case, connections and server; and the in-process times."""
+    cases = [case for case in CASES if case.model == model.name]
+    with ExitStack() as stack:
+        servers = start(bench, stack, model, any(case.unbatched for case in cases))
+        for case in cases:
+            asked = question(model, case.protocol)
+            for server in servers:
+                check(server.name, model, asked, *server.put(asked))
+        times = alone(bench, model, question(model, cases[0].protocol), servers)
+        return [cell for case in cases for cell in rotate(bench, model, case, servers)], times
 
 
 def start(bench, stack, model, unbatched):
@@ -61,14 +57,8 @@ def start(bench, stack, model, unbatched):
         try:
             started.append(stack.enter_context(server))
         except NotReady as error:
-            bench.note(f"{server.name} does not serve {model.name}: {reason(error)}")
+            bench.note(f"{server.name} does not serve {model.name}: {error}")
     return started
-
-
-def reason(error):
-    """The line of a server's log that says most."""
-    lines = [line for line in str(error).splitlines()[1:] if line.strip()]
-    return (lines or ["it said nothing"])[-1][:200]
 
 
 def alone(bench, model, asked, servers):
