@@ -22,13 +22,12 @@ far better than the rates.
 TAIL = """## Run it
 
 ```sh
-cargo build --release
-benches/compare/run --quick      # does it work? a few minutes
-benches/compare/run              # about an hour, on a machine that does nothing else
+benches/compare/run --quick      # does it work? some six minutes
+benches/compare/run              # some forty minutes, on a machine that does nothing else
 ```
 
-For both engines, build with `--features onnxruntime` and give that binary twice: `--onnxd FILE --onnxd-ort FILE`. The first run installs
-Python packages and makes the models, outside the clone.
+A build with `--features onnxruntime`, named by `--onnxd FILE`, is compared on both engines. The first run installs Python packages and
+makes the models, outside the clone.
 """
 
 

@@ -1,12 +1,13 @@
 """Compares onnxd with what bounds it from above, a server that computes nothing, and with what people use instead, FastAPI and
 ONNX Runtime; checks every server's answers before it is timed, and writes docs/BENCHMARKS.md.
 
-    benches/compare/run                          everything, about three quarters of an hour, on two quiet cores
-    benches/compare/run --quick                  one round of a second each: does it work?
-    benches/compare/run --only iris,overload     some models and trials; the page is written only with --page
+    benches/compare/run                          everything, some forty minutes, on two quiet cores
+    benches/compare/run --quick                  one round of a second each, six minutes: does it work?
+    benches/compare/run --only iris,overload     some models and trials
     benches/compare/run --report results.json    the page again from the results of a run
 
-Servers on core 0, the generator on core 1. Needs Linux. What it starts ends with it.
+Only a whole run writes the page by itself; the others do with --page FILE. Servers on core 0, the generator on core 1. Needs
+Linux. What it starts ends with it.
 """
 
 import argparse
@@ -51,6 +52,8 @@ class Bench:
         print(line, flush=True)
 
     def note(self, line):
+        # The page is no place for paths of temporary folders.
+        line = line.replace(f"{self.work}/", "")
         self.notes.append(line)
         self.say(line)
 
@@ -65,8 +68,8 @@ def arguments():
     add("--only", default="", help=f"of {', '.join([*models(), *trials.TRIALS])}")
     add("--generator", choices=("onnxd", "wrk"), default="onnxd", help="wrk has no open loop: those trials are left out")
     add("--engines", default="tract,onnxruntime")
-    add("--onnxd", type=Path, default=target / "onnxd", help="the server, with tract")
-    add("--onnxd-ort", type=Path, help="a build with the feature onnxruntime; without it that engine is left out")
+    add("--onnxd", type=Path, default=target / "onnxd", help="the server")
+    add("--onnxd-ort", type=Path, help="the server with the feature onnxruntime [default: --onnxd, if it has that]")
     add("--onnxruntime-lib", type=Path, help="[default: that of the Python package]")
     add("--bench", type=Path, help="the onnxd whose `bench` asks [default: the server's]")
     add("--floor", type=Path, default=target / "examples" / "floor", help="cargo build --release --example floor")
@@ -74,15 +77,16 @@ def arguments():
     add("--log-level", default="warn", help="of onnxd; info writes a line per prediction, the others write none")
     add("--python", type=Path, default=Path(sys.executable), help="for FastAPI")
     add("--json", type=Path, default=Path("compare.json"), help="where the results go")
-    add("--page", type=Path, help="write the page here [default: docs/BENCHMARKS.md if nothing was left out]")
+    add("--page", type=Path, help="write the page here [default: docs/BENCHMARKS.md after a whole run, else nowhere]")
     add("--report", type=Path, help="measure nothing: write the page from these results")
     settings = parser.parse_args()
     settings.engines = settings.engines.split(",")
     settings.only = [word for word in settings.only.split(",") if word]
     if unknown := set(settings.only) - set(models()) - set(trials.TRIALS):
         parser.error(f"--only: no {', '.join(unknown)}")
-    if settings.onnxd_ort and not settings.onnxruntime_lib:
-        settings.onnxruntime_lib = library()
+    settings.onnxruntime_lib = settings.onnxruntime_lib or library()
+    if not settings.onnxd_ort and has_onnxruntime(settings):
+        settings.onnxd_ort = settings.onnxd
     return settings
 
 
@@ -94,6 +98,13 @@ def library():
     import onnxruntime
 
     return max((Path(onnxruntime.__file__).parent / "capi").glob("libonnxruntime.so.*"))
+
+
+def has_onnxruntime(settings):
+    """Any other build refuses the engine; without it the comparison is of tract alone."""
+    command = [settings.onnxd, "check", "--models", REPOSITORY / "models" / "iris" / "1" / "model.onnx", "--engine", "onnxruntime"]
+    command += ["--onnxruntime-lib", settings.onnxruntime_lib]
+    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
 
 def measure(settings, work):
@@ -123,7 +134,7 @@ def measure(settings, work):
 
 def main():
     settings = arguments()
-    page = settings.page or (None if settings.only else REPOSITORY / "docs" / "BENCHMARKS.md")
+    page = settings.page or (None if settings.only or settings.quick else REPOSITORY / "docs" / "BENCHMARKS.md")
     if settings.report:
         results = json.loads(settings.report.read_text())
         page = settings.page or REPOSITORY / "docs" / "BENCHMARKS.md"
