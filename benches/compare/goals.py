@@ -12,7 +12,8 @@ class Results:
     def __init__(self, results):
         self.raw = results
         self.cells = {(c["model"], c["protocol"], c["connections"], c["server"]): c for c in results.get("cells", [])}
-        self.times = {(t["model"], t["engine"]): t["us"] / 1e6 for t in results.get("in_process", [])}
+        # Seconds, one per round.
+        self.times = {(t["model"], t["engine"]): [us / 1e6 for us in t["turns"]] for t in results.get("in_process", [])}
 
     def places(self, model=None, protocol=None, least=1):
         """Model, protocol and connections of each measurement, in their order."""
@@ -39,12 +40,12 @@ class Results:
         mine, floor = self.cells.get((*place, engine)), self.cells.get((*place, "floor"))
         if not mine or not floor or not time or not all(floor["rates"]):
             return None
-        return statistics.median(a * (1 / b + time) for a, b in zip(mine["rates"], floor["rates"]))
+        return statistics.median(a * (1 / b + alone) for a, b, alone in zip(mine["rates"], floor["rates"], time))
 
     def of_process(self, place, engine, time_from=None):
         """Of 1 / the time in process: above 1 where rows that are computed together share work."""
         mine, time = self.cells.get((*place, engine)), self.times.get((place[0], time_from or engine))
-        return mine["rate"] * time if mine and time else None
+        return statistics.median(a * alone for a, alone in zip(mine["rates"], time)) if mine and time else None
 
     def rows(self, trial, engine):
         return [row for row in self.raw.get(trial, []) if engine in (row.get("engine"), row.get("server"))]

@@ -30,37 +30,63 @@ def pinned(cores):
         os.sched_setaffinity(0, before)
 
 
-def onnxruntime(model, cores, seconds):
-    """Microseconds of a run, and how they were found."""
-    with pinned(cores):
-        runtime = Runtime()
-        session = runtime.session(model.file)
-        call, nothing, arguments, _, _alive = runtime.prepared(session, model.file, [np.ascontiguousarray(model.row)])
-        if call(*arguments[0]) is not None:
+class OnnxRuntime:
+    """A session of its own on a model, ready to be timed again and again."""
+
+    how = "C interface"
+
+    def __init__(self, model, cores):
+        # Threads that a session starts stay where it was made.
+        with pinned(cores):
+            runtime = Runtime()
+            session = runtime.session(model.file)
+            self.call, self.nothing, self.arguments, _, *self.alive = runtime.prepared(
+                session, model.file, [np.ascontiguousarray(model.row)]
+            )
+        self.cores = cores
+        if self.call(*self.arguments[0]) is not None:
             raise RuntimeError(f"ONNX Runtime does not run {model.name} through its C interface")
-        milliseconds = round(seconds * 1000)
-        overhead = clock(nothing, arguments, 50)[0]
-        clock(call, arguments, milliseconds // 4)
-        return (clock(call, arguments, milliseconds)[0] - overhead) / 1000, "C interface"
+
+    def microseconds(self, seconds):
+        with pinned(self.cores):
+            clock(self.call, self.arguments, round(seconds * 250))
+            overhead = clock(self.nothing, self.arguments, 20)[0]
+            return (clock(self.call, self.arguments, round(seconds * 1000))[0] - overhead) / 1000
 
 
-def by_command(program, model, question, cores, seconds, work):
-    """By `onnxd bench FILE`; nothing where there is no such command."""
-    out = tempfile.NamedTemporaryFile(dir=work, suffix=".json", delete=False).name
-    command = [program, "bench", model.file, "--body", question.file(work), "--connections", 1, "--threads", 1]
-    command += ["--duration", f"{seconds:g}s", "--json", out]
-    process = spawn(command, cores, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    process.communicate()
-    try:
-        level = json.loads(Path(out).read_text())["targets"][0]["levels"][0]
-        return level["latency_ms"]["mean"] * 1000, "onnxd bench FILE"
-    except (ValueError, KeyError, IndexError):
-        return None
+class Command:
+    """`onnxd bench FILE`."""
+
+    how = "onnxd bench FILE"
+
+    def __init__(self, program, model, question, cores, work):
+        self.cores, self.work = cores, work
+        self.command = [program, "bench", model.file, "--body", question.file(work), "--connections", 1, "--threads", 1]
+
+    def microseconds(self, seconds):
+        """Nothing where there is no such command."""
+        out = tempfile.NamedTemporaryFile(dir=self.work, suffix=".json", delete=False).name
+        command = [*self.command, "--duration", f"{seconds:g}s", "--json", out]
+        spawn(command, self.cores, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).communicate()
+        try:
+            level = json.loads(Path(out).read_text())["targets"][0]["levels"][0]
+            return level["latency_ms"]["mean"] * 1000
+        except (ValueError, KeyError, IndexError):
+            return None
 
 
-def by_metric(server, model, question, generator, seconds, work):
-    generator(server, question, work, 1, seconds / 2, warm_up=0)
-    before = server.compute(model.name)
-    generator(server, question, work, 1, seconds, warm_up=0)
-    spent, runs = (now - then for now, then in zip(server.compute(model.name), before))
-    return spent / runs * 1e6, "the server's metric"
+class Metric:
+    """What a server counts by itself, asked over one connection."""
+
+    how = "the server's metric"
+
+    def __init__(self, server, model, question, generator, work):
+        self.server, self.model = server, model
+        self.load = lambda seconds: generator(server, question, work, 1, seconds, warm_up=0)
+
+    def microseconds(self, seconds):
+        self.load(seconds / 2)
+        before = self.server.compute(self.model.name)
+        self.load(seconds)
+        spent, runs = (now - then for now, then in zip(self.server.compute(self.model.name), before))
+        return spent / runs * 1e6

@@ -1,5 +1,7 @@
 """The page: goals and where they stand, then everything that was measured, then the conditions. Written from the results alone."""
 
+import statistics
+
 from goals import GOALS, Results
 
 NAMES = {"floor": "the floor", "fastapi": "FastAPI + ONNX Runtime", "tract": "onnxd, tract", "onnxruntime": "onnxd, ONNX Runtime",
@@ -76,7 +78,7 @@ def tract(r):
     for model, title in r.raw["conditions"]["models"].items():
         mine, theirs = r.times.get((model, "tract")), r.times.get((model, "onnxruntime"))
         if mine and theirs:
-            far = mine / theirs
+            far = statistics.median(a / b for a, b in zip(mine, theirs))
             words = f"{far:.1f} times as long as" if far > 1.1 else "as long as" if far > 0.9 else f"{far:.2f} of the time of"
             lines.append(f"- {title}: {words} ONNX Runtime.")
     if not lines:

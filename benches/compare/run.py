@@ -17,7 +17,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 import report
@@ -139,8 +138,9 @@ def main():
         results = json.loads(settings.report.read_text())
         page = settings.page or REPOSITORY / "docs" / "BENCHMARKS.md"
     else:
-        # Ends by the same way as Ctrl-C does: through every `with`.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        # However it is asked to stop, it leaves through every `with`, which is what stops the servers.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
         with tempfile.TemporaryDirectory(prefix="compare-") as work:
             results = measure(settings, Path(work))
     text = report.page(results)
@@ -151,6 +151,4 @@ def main():
 
 
 if __name__ == "__main__":
-    with suppress(KeyboardInterrupt):
-        sys.exit(main())
-    sys.exit(130)
+    main()

@@ -33,16 +33,47 @@ CASES = (
 
 
 def run(bench, model):
-    """All cases of a model: cells, one per case, connections and server; and the in-process times."""
+    """All cases of a model: cells, one per case, connections and server; and the times in process, one per engine."""
     cases = [case for case in CASES if case.model == model.name]
+    asked = {case.protocol: question(model, case.protocol) for case in cases}
     with ExitStack() as stack:
         servers = start(bench, stack, model, any(case.unbatched for case in cases))
-        for case in cases:
-            asked = question(model, case.protocol)
+        for one in asked.values():
             for server in servers:
-                check(server.name, model, asked, *server.put(asked))
-        times = alone(bench, model, question(model, cases[0].protocol), servers)
-        return [cell for case in cases for cell in rotate(bench, model, case, servers)], times
+                check(server.name, model, one, *server.put(one))
+        clocks = timers(bench, model, next(iter(asked.values())), servers)
+        times, loads = {engine: [] for engine in clocks}, {}
+        for turn in range(bench.rounds):
+            for engine, timer in clocks.items():
+                times[engine].append(timer.microseconds(bench.seconds))
+            for case in cases:
+                for connections in case.connections:
+                    for server in rotated(taking_part(servers, case, connections), turn):
+                        place = (case.protocol, connections, server.name)
+                        loads.setdefault(place, []).append(bench.load(server, asked[case.protocol], connections))
+    for case in cases:
+        for connections in case.connections:
+            seen = {s: statistics.median(x.rate for x in runs) for (*at, s), runs in loads.items() if at == [case.protocol, connections]}
+            bench.say(f"{model.name} {case.protocol} c={connections}: " + ", ".join(f"{s} {rate:,.0f}" for s, rate in seen.items()))
+    cells = [
+        {"model": model.name, "protocol": protocol, "connections": connections, "server": server, **merged(runs)}
+        for (protocol, connections, server), runs in sorted(loads.items(), key=lambda item: list(asked).index(item[0][0]))
+    ]
+    return cells, [
+        {"model": model.name, "engine": engine, "turns": turns, "us": statistics.median(turns), "how": clocks[engine].how}
+        for engine, turns in times.items()
+    ]
+
+
+def taking_part(servers, case, connections):
+    """Batching off is only of interest where there is most to merge."""
+    off = case.unbatched and connections == max(case.connections)
+    return [server for server in servers if off or not server.name.endswith("-unbatched")]
+
+
+def rotated(servers, turn):
+    at = turn % len(servers)
+    return servers[at:] + servers[:at]
 
 
 def start(bench, stack, model, unbatched):
@@ -61,36 +92,20 @@ def start(bench, stack, model, unbatched):
     return started
 
 
-def alone(bench, model, asked, servers):
-    found = []
+def timers(bench, model, asked, servers):
+    """What times the model in process, by engine."""
+    found = {}
     for engine, program in bench.makers.engines().items():
         if engine == "onnxruntime":
-            us, how = in_process.onnxruntime(model, bench.server_core, bench.seconds)
-        else:
-            by = in_process.by_command(program, model, asked, bench.server_core, bench.seconds, bench.work)
-            server = next((server for server in servers if server.name == engine), None)
-            if by is None and server is None:
-                continue
-            us, how = by or in_process.by_metric(server, model, asked, bench.generator, bench.seconds, bench.work)
-        found.append({"model": model.name, "engine": engine, "us": us, "how": how})
-        bench.say(f"{model.name} in process, {engine}: {us:.1f} us ({how})")
+            found[engine] = in_process.OnnxRuntime(model, bench.server_core)
+            continue
+        command = in_process.Command(program, model, asked, bench.server_core, bench.work)
+        server = next((server for server in servers if server.name == engine), None)
+        if command.microseconds(0.5) is not None:
+            found[engine] = command
+        elif server:
+            found[engine] = in_process.Metric(server, model, asked, bench.generator, bench.work)
     return found
-
-
-def rotate(bench, model, case, servers):
-    asked, cells = question(model, case.protocol), []
-    for connections in case.connections:
-        taking_part = [s for s in servers if "unbatched" not in s.name or (case.unbatched and connections == max(case.connections))]
-        loads = {server.name: [] for server in taking_part}
-        for turn in range(bench.rounds):
-            at = turn % len(taking_part)
-            for server in taking_part[at:] + taking_part[:at]:
-                loads[server.name].append(bench.load(server, asked, connections))
-        for name, runs in loads.items():
-            cells.append({"model": model.name, "protocol": case.protocol, "connections": connections, "server": name, **merged(runs)})
-        line = ", ".join(f"{name} {statistics.median(run.rate for run in runs):.0f}" for name, runs in loads.items())
-        bench.say(f"{model.name} {case.protocol} c={connections}: {line}")
-    return cells
 
 
 def merged(runs):
