@@ -40,9 +40,9 @@ class OnnxRuntime:
         with pinned(cores):
             runtime = Runtime()
             session = runtime.session(model.file)
-            self.call, self.nothing, self.arguments, _, *self.alive = runtime.prepared(
-                session, model.file, [np.ascontiguousarray(model.row)]
-            )
+            prepared = runtime.prepared(session, model.file, [np.ascontiguousarray(model.row)])
+        # The rest is memory that the library writes to: it has to live as long as the calls.
+        self.call, self.nothing, self.arguments, *self.alive = prepared
         self.cores = cores
         if self.call(*self.arguments[0]) is not None:
             raise RuntimeError(f"ONNX Runtime does not run {model.name} through its C interface")
