@@ -57,10 +57,9 @@ class Onnxd:
             raise RuntimeError(f"onnxd bench failed: {said.decode()[-1000:]}")
         level = json.loads(Path(out).read_text())["targets"][0]["levels"][0]
         latency, errors = level["latency_ms"], {key: count for key, count in level["errors"].items() if count}
-        return Load(
-            level["requests_per_second"], level["requests"], level["seconds"], latency["p50"], latency["p99"],
-            latency["max"], errors, level.get("server_cpu_us_per_request"),
-        )  # fmt: skip
+        p50, p99, longest = (latency[key] or 0.0 for key in ("p50", "p99", "max"))  # nothing where nothing was right
+        cpu = level.get("server_cpu_us_per_request")
+        return Load(level["requests_per_second"], level["requests"], level["seconds"], p50, p99, longest, errors, cpu)
 
     def __call__(self, *arguments, **named):
         return self.begin(*arguments, **named)()

@@ -19,7 +19,7 @@ def conditions(settings, bench):
         "generator": settings.generator,
         "processor": processor(),
         "cores": os.cpu_count(),
-        "kernel": platform.release(),
+        "kernel": platform.release().partition("-")[0],
         "commit": commit(),
         "rustc": said("rustc", "--version"),
         "python": platform.python_version(),

@@ -12,38 +12,42 @@ ENGINES = ("tract", "onnxruntime")
 HEAD = """# Benchmarks
 
 How fast `onnxd` is beside what bounds it from above and beside what people use instead. Written by `benches/compare/run`, which
-starts the servers, checks their answers and asks them in turns. Read the ratios: they hold from one machine to the next
-far better than the rates.
+starts the servers, checks their answers and asks them in turns. Read the ratios: they hold from one machine to the next far
+better than the rates.
 
 - **The floor** is a server of axum and serde_json that reads the same requests, computes nothing, and answers constants.
 - **FastAPI + ONNX Runtime** has what makes it fast: uvloop, httptools, orjson on the raw body, no access log, one thread.
-- **In process** is the same engine on one thread without any server. 1 / (the floor's time + the time in process) is the **bound**: what a
-  server could reach that costs no more than the floor and computes one row at a time.
+- **In process** is the same engine on one thread without any server. 1 / (the floor's time + the time in process) is the
+  **bound**: what a server could reach that costs no more than the floor and computes one row at a time.
 """
 
 TAIL = """## Run it
 
 ```sh
-benches/compare/run --quick      # does it work? some six minutes
-benches/compare/run              # some forty minutes, on a machine that does nothing else
+benches/compare/run --quick      # does it work? some eight minutes
+benches/compare/run              # about an hour, on a machine that does nothing else
 ```
 
-A build with `--features onnxruntime`, named by `--onnxd FILE`, is compared on both engines. The first run installs Python packages and
-makes the models, outside the clone.
+A build with `--features onnxruntime`, named by `--onnxd FILE`, is compared on both engines. The first run installs Python
+packages and makes the models, outside the clone.
 """
 
 
 def page(results):
     r = Results(results)
-    parts = [HEAD, warning(results), ratios(results), tract(r), rates(r), alone(r), trials(r), said(results), conditions(results), TAIL]
+    standing = "" if results["conditions"]["quick"] else tract(r)  # words that others may repeat need a whole run
+    parts = [HEAD, warning(results), ratios(results), standing, rates(r), alone(r), trials(r), said(results), conditions(results), TAIL]
     return "\n".join(part for part in parts if part)
 
 
 def warning(results):
     c = results["conditions"]
     if c["quick"]:
-        return ("> **A trial of the harness, not a measurement**: one round of a second each, beside other work (a load average of "
-                f"{c['load_before'][0]:.1f} before the run). The numbers show the form of the page; do not quote them.\n")  # fmt: skip
+        return (
+            "> **A trial of the harness, not a measurement**: one round of a second each, beside other work (a load average of\n"
+            f"> {c['load_before'][0]:.1f} to {c['load_after'][0]:.1f} on {c['cores']} cores). "
+            "The numbers show the form of the page; do not quote them.\n"
+        )
     if c["load_before"][0] > 0.5:
         return f"> The machine was not quiet: a load average of {c['load_before'][0]:.1f} before the run.\n"
     return ""
@@ -67,8 +71,11 @@ def ratios(results):
         return (judged.value if judged.met else f"**{judged.value}**") + where + cpu
 
     rows = [[g.words, g.wanted, *(verdict(g, engine) for engine in engines)] for g in GOALS]
-    words = ("The worst of all measurements that a goal is about; in bold where it is missed. A number behind a protocol is that of connections. \"By CPU time\" is the ratio of the CPU time per "
-             "request, which other work on the machine disturbs less than it does rates.\n")  # fmt: skip
+    words = (
+        "The worst of all measurements that a goal is about; in bold where it is missed. A number behind a protocol is that of\n"
+        "connections. \"By CPU time\" is the ratio of the CPU time per request, which other work on the machine disturbs less than\n"
+        "it does rates.\n"
+    )
     return "## Goals\n\n" + words + "\n" + table(["goal", "", *(NAMES[e] for e in engines)], rows, left=2)
 
 
@@ -83,11 +90,12 @@ def tract(r):
             lines.append(f"- {title}: {words} ONNX Runtime.")
     if not lines:
         return ""
-    words = (
-        "In process, for one row on one thread, tract takes\n\n" + "\n".join(lines) + "\n\nWhere it takes longer by more than FastAPI spends on a "
-        "request, no server over tract can be ahead of FastAPI + ONNX Runtime. For such models there is the second engine.\n"
+    before = "In process, for one row on one thread, tract takes"
+    after = (
+        "Where it takes longer by more than FastAPI spends on a request, no server over tract can be ahead of FastAPI + ONNX\n"
+        "Runtime. For such models there is the second engine.\n"
     )
-    return "## Where tract stands\n\n" + words
+    return "\n\n".join(["## Where tract stands", before, "\n".join(lines), after])
 
 
 def number(value, digits=2):
@@ -95,7 +103,8 @@ def number(value, digits=2):
 
 
 def rates(r):
-    parts = ["## Rates\n\nClosed loop, server on one core and generator on another, medians of the rounds. Errors are not counted as answers.\n"]
+    words = "Closed loop, server on one core and generator on another, medians of the rounds. Errors are not counted as answers."
+    parts = [f"## Rates\n\n{words}\n"]
     for model, protocol in dict.fromkeys((p[0], p[1]) for p in r.places()):
         rows = []
         for place in r.places(model, protocol):
@@ -103,36 +112,59 @@ def rates(r):
                 if tuple(at) != place:
                     continue
                 engine = server.removesuffix("-unbatched")
-                rows.append([
-                    place[2], NAMES[server], f"{cell['rate']:,.0f}" if cell["rate"] >= 100 else f"{cell['rate']:.1f}",
-                    number(r.ratio(place, server, "floor")) if server != "floor" else "", number(r.ratio(place, server, "fastapi")),
-                    number(r.of_bound(place, server, engine)) if engine in ENGINES and protocol != "predict" else "",
-                    number(r.of_process(place, server, engine)) if engine in ENGINES else "",
-                    f"{cell['p50']:.2f}", f"{cell['p99']:.2f}", number(cell["cpu_us"], 0), sum(cell["errors"].values()) or "",
-                ])  # fmt: skip
-        head = ["connections", "server", "answers/s", "of floor", "of FastAPI", "of bound", "of in process", "p50 ms", "p99 ms", "CPU us", "errors"]
+                bound = r.of_bound(place, server, engine) if engine in ENGINES and protocol != "predict" else None
+                process = r.of_process(place, server, engine) if engine in ENGINES else None
+                ratios = r.ratio(place, server, "floor"), r.ratio(place, server, "fastapi"), bound, process
+                seen = *map(number, ratios), number(cell["p50"]), number(cell["p99"]), number(cell["cpu_us"], 0)
+                errors = sum(cell["errors"].values()) or ""
+                rows.append([place[2], NAMES[server], f"{cell['rate']:,.{0 if cell['rate'] >= 100 else 1}f}", *seen, errors])
+        head = ["connections", "server", "answers/s", "of floor", "of FastAPI", "of bound", "of in process"]
+        head += ["p50 ms", "p99 ms", "CPU us", "errors"]
         title = r.raw["conditions"]["models"][model]
         parts.append(f"### {title}, {PROTOCOLS[protocol]}\n\n" + table(head, rows, left=2))
     return "\n".join(parts) if len(parts) > 1 else ""
 
 
 def alone(r):
-    rows = [[t["model"], NAMES[t["engine"]].removeprefix("onnxd, "), f"{t['us']:,.1f}", t["how"]] for t in r.raw.get("in_process", [])]
-    return "## In process\n\n" + table(["model", "engine", "us per row", "measured by"], rows, left=2) if rows else ""
+    name = lambda engine: NAMES[engine].removeprefix("onnxd, ")
+    rows = [[t["model"], name(t["engine"]), f"{t['us']:,.1f}", t["how"]] for t in r.raw.get("in_process", [])]
+    words = "What the server counts is a little longer than a loop around the engine alone, and so is easier to come up to.\n"
+    return f"## In process\n\n{words}\n" + table(["model", "engine", "us per row", "measured by"], rows, left=2) if rows else ""
 
 
 TRIALS = {
-    "tail": ("Tail of iris in an open loop", ["server", "rate", "reached", "p50", "p99", "floor_p50", "floor_p99"],
-             "At 60 % of the server's own maximum, the floor at the same rate; milliseconds."),
-    "cores": ("Two cores", ["engine", "model", "one", "two", "ratio"],
-              "Answers/s at 8 connections. On two cores the generator, with lower priority, shares them with the server."),
-    "cold_start": ("Cold start", ["engine", "ms", "least", "most"], "From exec to the first right answer, milliseconds, all bundled models."),
-    "memory": ("Memory", ["engine", "idle", "load", "peak"], "Resident MB with the bundled models: before, during, and at most since the start."),
-    "fairness": ("A slow neighbour", ["engine", "layout", "quiet_p50", "quiet_p99", "busy_p50", "busy_p99", "ratio", "slow_rate"],
-                 "iris at 500/s in an open loop, alone and beside ResNet-18 saturated by 8 connections; two inferences at a time; milliseconds."),
-    "overload": ("Overload", ["engine", "model", "peak", "goodput", "ratio", "refused", "wrong", "p99", "longest", "before", "most"],
-                 "Three times the peak in an open loop, with a deadline of two seconds; resident MB before and at most."),
-}  # fmt: skip
+    "tail": (
+        "Tail of iris in an open loop",
+        ["server", "rate", "reached", "p50", "p99", "floor_p50", "floor_p99"],
+        "At 60 % of the server's own maximum, the floor at the same rate; milliseconds.",
+    ),
+    "cores": (
+        "Two cores",
+        ["engine", "model", "one", "two", "ratio"],
+        "Answers/s at 8 connections. On two cores the generator, with lower priority, shares them with the server.",
+    ),
+    "cold_start": (
+        "Cold start",
+        ["engine", "ms", "least", "most"],
+        "From exec to the first right answer, milliseconds, all bundled models.",
+    ),
+    "memory": (
+        "Memory",
+        ["engine", "idle", "load", "peak"],
+        "Resident MB with the bundled models: before, during, and at most since the start.",
+    ),
+    "fairness": (
+        "A slow neighbour",
+        ["engine", "layout", "quiet_p50", "quiet_p99", "busy_p50", "busy_p99", "ratio", "slow_rate"],
+        "iris at 500/s in an open loop, alone and beside ResNet-18 saturated by 8 connections; two inferences at a time;\n"
+        "milliseconds.",
+    ),
+    "overload": (
+        "Overload",
+        ["engine", "model", "peak", "goodput", "ratio", "refused", "wrong", "p99", "longest", "before", "most"],
+        "Three times the peak in an open loop, with a deadline of two seconds; resident MB before and at most.",
+    ),
+}
 BYTES = {"idle", "load", "peak", "before", "most"}
 
 
@@ -164,17 +196,18 @@ def conditions(results):
     c = results["conditions"]
     versions = ", ".join(f"{name} {version}" for name, version in {**c["packages"], **c["crates"]}.items())
     load = " / ".join(f"{c[key][0]:.2f}" for key in ("load_before", "load_after"))
+    generator = "`onnxd bench`" if c["generator"] == "onnxd" else "`wrk`"
     lines = [
         f"{c['date']}, commit {c['commit']}, {c['rustc']}.",
         f"{c['processor']}, {c['cores']} cores, Linux {c['kernel']}, loopback; load average (one minute) {load} before / after.",
-        f"{c['rounds']} rounds of {c['seconds']:g} s per server and number of connections, after half a second of warm-up; the order of the servers "
-        f"rotates. Generator: {'`onnxd bench`' if c['generator'] == 'onnxd' else '`wrk`'}, one thread.",
+        f"{c['rounds']} rounds of {c['seconds']:g} s per server and number of connections, after half a second of warm-up\n"
+        f"  (longer for BERT and ResNet-18); the order of the servers rotates. Generator: {generator}, one thread.",
         f"{versions}, Python {c['python']}.",
-        f"`onnxd` as built by `cargo build --release`, settings as they are but `--log-level {c['log_level']}`; keep-alive, one row per request, the "
-        "same row each time, JSON numbers of four decimals.",
-        "Before any timing each server's answer is compared with ONNX Runtime's in process, to 1e-4. Weights of the models that do not ship with "
-        "onnxd are random and fixed.",
-        "A generator of one core drives the floor to its own limit, not the floor's, which flatters ratios to the floor; CPU per request does not "
-        "have this fault.",
-    ]  # fmt: skip
+        f"`onnxd` as built by `cargo build --release`, settings as they are but `--log-level {c['log_level']}`; keep-alive, one row\n"
+        "  per request, the same row each time, JSON numbers of four decimals.",
+        "Before any timing each server's answer is compared with ONNX Runtime's in process, to 1e-4. Weights of the models that\n"
+        "  do not ship with onnxd are random and fixed.",
+        "A generator of one core drives the floor to its own limit, not the floor's, which flatters ratios to the floor; CPU\n"
+        "  time per request does not have this fault.",
+    ]
     return "## Conditions\n\n" + "".join(f"- {line}\n" for line in lines)

@@ -1,8 +1,8 @@
 """Compares onnxd with what bounds it from above, a server that computes nothing, and with what people use instead, FastAPI and
 ONNX Runtime; checks every server's answers before it is timed, and writes docs/BENCHMARKS.md.
 
-    benches/compare/run                          everything, some forty minutes, on two quiet cores
-    benches/compare/run --quick                  one round of a second each, six minutes: does it work?
+    benches/compare/run                          everything, about an hour, on two quiet cores
+    benches/compare/run --quick                  one round of a second each, some eight minutes: does it work?
     benches/compare/run --only iris,overload     some models and trials
     benches/compare/run --report results.json    the page again from the results of a run
 
@@ -35,14 +35,15 @@ class Bench:
 
     def __init__(self, settings, work):
         self.work, self.models, self.makers = work, load(settings.models), Makers(settings, work)
-        self.rounds, self.seconds = (1, 1.0) if settings.quick else (settings.rounds, settings.seconds)
+        self.quick = settings.quick
+        self.rounds, self.seconds = (1, 1.0) if self.quick else (settings.rounds, settings.seconds)
         kind, program = {"wrk": (Wrk, "wrk"), "onnxd": (Onnxd, settings.bench or settings.onnxd)}[settings.generator]
         self.generator = kind(program, self.generator_core)
         self.nice_generator = kind(program, trials.BOTH, nice=10)
         self.notes = []
 
-    def load(self, server, asked, connections, rate=None, generator=None):
-        return (generator or self.generator)(server, asked, self.work, connections, self.seconds, rate=rate)
+    def load(self, server, asked, connections, rate=None, generator=None, longer=1):
+        return (generator or self.generator)(server, asked, self.work, connections, self.seconds * longer, rate=rate)
 
     def begin(self, server, asked, connections, seconds, **named):
         return self.generator.begin(server, asked, self.work, connections, seconds, **named)

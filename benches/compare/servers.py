@@ -105,7 +105,8 @@ class Server:
             connection.close()
 
     def put(self, question):
-        return self.ask("POST", question.path, question.body, {"content-type": question.content_type} | dict(question.headers))
+        headers = {"content-type": question.content_type} | dict(question.headers)
+        return self.ask("POST", question.path, question.body, headers)
 
     def cpu_seconds(self):
         """Used so far by all its threads, in user and kernel mode."""

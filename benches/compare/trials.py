@@ -57,8 +57,8 @@ def cores(bench, engine):
             one = stack.enter_context(bench.makers.onnxd(engine, [model], bench.server_core, name="one core"))
             two = stack.enter_context(bench.makers.onnxd(engine, [model], BOTH, name="two cores"))
             for _ in range(bench.rounds):
-                rates[1].append(bench.load(one, asked, 8).rate)
-                rates[2].append(bench.load(two, asked, 8, generator=bench.nice_generator).rate)
+                rates[1].append(bench.load(one, asked, 8, longer=2).rate)
+                rates[2].append(bench.load(two, asked, 8, longer=2, generator=bench.nice_generator).rate)
         ratio = statistics.median(b / a for a, b in zip(rates[1], rates[2]))
         rows.append({"model": name, "one": statistics.median(rates[1]), "two": statistics.median(rates[2]), "ratio": ratio})
         bench.say(f"cores {engine} {name}: {ratio:.2f}")
@@ -70,7 +70,7 @@ def cold_start(bench, engine):
     """From exec to the first right answer of iris, with all bundled models loaded and verified as always."""
     model, times = bench.models["iris"], []
     asked = question(model, "v2")
-    for _ in range(10 if bench.rounds > 1 else 3):
+    for _ in range(10 if not bench.quick else 3):
         server = bench.makers.onnxd_on(engine, REPOSITORY / "models", bench.server_core)
         began = time.perf_counter()
         server.start()
@@ -141,9 +141,10 @@ def fairness(bench, engine):
                 busy.append(bench.load(server, ask_fast, 8, rate=500))
                 rates.append(other().rate)
         middle = lambda runs, key: statistics.median(getattr(run, key) for run in runs)
-        rows.append({"layout": layout, "quiet_p50": middle(quiet, "p50"), "quiet_p99": middle(quiet, "p99"),
-                     "busy_p50": middle(busy, "p50"), "busy_p99": middle(busy, "p99"), "slow_rate": statistics.median(rates),
-                     "ratio": statistics.median(b.p99 / q.p99 for q, b in zip(quiet, busy)), "errors": throughput.merged(busy)["errors"]})  # fmt: skip
+        row = {"layout": layout, "slow_rate": statistics.median(rates), "errors": throughput.merged(busy)["errors"]}
+        for name, runs in (("quiet", quiet), ("busy", busy)):
+            row |= {f"{name}_{key}": middle(runs, key) for key in ("p50", "p99")}
+        rows.append(row | {"ratio": statistics.median(b.p99 / q.p99 for q, b in zip(quiet, busy))})
         bench.say(f"fairness {engine}, {layout}: p99 {rows[-1]['quiet_p99']:.2f} -> {rows[-1]['busy_p99']:.2f} ms")
     return rows
 
@@ -153,7 +154,7 @@ def overload(bench, engine):
     """Three times what the server can do, for half a minute, each request with a deadline of two seconds.
 
     On models that compute for a while: for the smallest, one core cannot even ask for three times of what another answers."""
-    rows, seconds = [], 30 if bench.rounds > 1 else 3
+    rows, seconds = [], 30 if not bench.quick else 3
     for name, protocol in (("bert", "v2"), ("wide", "v2")):
         model = bench.models[name]
         asked, deadline = question(model, protocol), (("x-request-timeout-ms", str(round(DEADLINE * 1000))),)
