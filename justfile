@@ -24,6 +24,10 @@ format:
 check *parts:
     .ci/run {{ parts }}
 
+# Speed beside a floor and beside FastAPI with ONNX Runtime; `just compare --quick` tries whether it works.
+compare *flags:
+    benches/compare/run {{ flags }}
+
 # The image, and trying it out.
 image:
     docker build --tag onnxd .
