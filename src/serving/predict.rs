@@ -1,5 +1,5 @@
 //! The use cases. `predict` is the paragraph a newcomer can read aloud; the others tell what there is. Shared by all
-//! protocols and by every connection: nothing here takes a lock.
+//! protocols and by every connection: nothing here takes a lock, but for a glance into the cache of a model that has one.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -13,8 +13,8 @@ use onnxd::api::server::{self, Limits};
 use onnxd::app::App;
 use onnxd::batching::{self, Pool};
 use onnxd::config::{Config, ShutdownConfig};
-use onnxd::engine::Engine;
 use onnxd::engine::fake::{Fake, FakeSession};
+use onnxd::engine::{Engine, RunError};
 use onnxd::registry::{self, Catalog, Registry};
 use onnxd::serving::{Latch, Serving, Unready};
 use onnxd::telemetry::Metrics;
@@ -75,22 +75,37 @@ pub fn start_with(models: &[&str], change: impl FnOnce(&mut api::Config)) -> Tes
 
 /// A model `echo` whose answer to a row that begins with 1 waits until the test lets it go.
 pub fn start_with_gate(change: impl FnOnce(&mut api::Config)) -> (TestServer, Gate) {
+    start_with_gate_and_manifest("", change)
+}
+
+/// The same with a `model.toml`; a row that begins with 3 is one that the model cannot compute with.
+pub fn start_with_gate_and_manifest(manifest: &str, change: impl FnOnce(&mut api::Config)) -> (TestServer, Gate) {
     let (entered_sender, entered) = channel();
     let (open, opened) = channel();
     let opened = Mutex::new(opened);
     let engine = Fake::new(FakeSession::rows_in_rows_out(2), move |inputs| {
-        if inputs[0].values::<f32>().is_some_and(|values| values.first() == Some(&1.0)) {
+        let first = inputs[0].values::<f32>().and_then(|values| values.first().copied());
+        if first == Some(1.0) {
             let _ = entered_sender.send(());
             let _ = opened.lock().expect("no test panics here").recv_timeout(PATIENCE);
         }
-        Ok(inputs.to_vec())
+        match first == Some(3.0) {
+            true => Err(RunError { message: "three is too many".into() }),
+            false => Ok(inputs.to_vec()),
+        }
     });
+    let mut config = api_config();
+    change(&mut config);
+    (start_engine(engine, manifest, config), Gate { entered, open })
+}
+
+/// An engine's model under the name `echo`, with a `model.toml`.
+pub fn start_engine(engine: impl Engine, manifest: &str, config: api::Config) -> TestServer {
     let folder = tempfile::tempdir().expect("a folder for the model");
     let file = folder.path().join("echo.onnx");
     std::fs::write(&file, "scripted").expect("a file for the model");
-    let mut config = api_config();
-    change(&mut config);
-    (serve_with(engine, vec![file], config), Gate { entered, open })
+    std::fs::write(folder.path().join("echo.toml"), manifest).expect("a file for its manifest");
+    serve_with(engine, vec![file], config)
 }
 
 /// Holds back one computation at a time.
@@ -140,7 +155,7 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
 }
 
-fn api_config() -> api::Config {
+pub fn api_config() -> api::Config {
     api::Config { max_body: 1 << 20, request_timeout: PATIENCE, ..Default::default() }
 }
 

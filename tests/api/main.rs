@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test may fail by panicking")]
 
 mod answers;
+mod cache;
 mod harness;
 mod health;
 mod hostile;
