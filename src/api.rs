@@ -6,10 +6,12 @@ mod metrics;
 mod middleware;
 mod models;
 mod offload;
+mod pieces;
 pub mod predict;
 mod problem;
 mod reply;
 pub mod server;
+mod stamp;
 mod v2;
 
 use std::sync::Arc;
@@ -22,7 +24,7 @@ use tokio::sync::Semaphore;
 use crate::model::Description;
 use crate::serving::{Error, Problem, Serving};
 
-pub(crate) use middleware::{Context, Served};
+pub(crate) use middleware::Context;
 
 /// Limits and manners of the HTTP interface.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,8 +8,7 @@ use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
@@ -41,7 +40,11 @@ impl Place {
 }
 
 /// Takes a place before the body is read, for as long as anything of the request or its answer is in memory.
-pub(super) async fn admit(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+pub(super) async fn admit<F: Future<Output = Response>>(
+    app: &App,
+    mut request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let Some(place) = Place::take(&app.places) else {
         app.serving.metrics().request_shed("in_flight");
         let (parts, body) = request.into_parts();
@@ -53,7 +56,11 @@ pub(super) async fn admit(State(app): State<Arc<App>>, mut request: Request, nex
     if let Some(context) = request.extensions_mut().get_mut::<Context>() {
         context.place = Some(place.clone());
     }
-    next.run(request).await.map(|body| Body::new(Leaving { body, place }))
+    let response = next(request).await;
+    match response.body().size_hint().exact() {
+        Some(size) if size < SMALL as u64 => response,
+        _ => response.map(|body| Body::new(Leaving { body, place })),
+    }
 }
 
 /// The places of a server that takes `max_in_flight` predictions at the same time.

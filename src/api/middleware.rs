@@ -1,28 +1,30 @@
 //! Everything that happens to every request, in one function. Each part has a file that says what it does.
 
+//!
+//! The parts are functions called one inside the other and not layers: a layer costs every request a boxed future and a
+//! copy of all that lies below it. Those of the library are put round a request only where it calls for them.
+
 mod body;
+mod compression;
 mod cors;
 mod deadline;
 mod last_byte;
 mod observe;
 mod request_id;
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use axum::body::Body;
+use axum::Router;
 use axum::extract::rejection::RawPathParamsRejection;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, RawPathParams, Request};
+use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::http::HeaderValue;
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use axum::{Router, http};
-use tower::util::{MapRequestLayer, option_layer};
-use tower_http::compression::predicate::SizeAbove;
-use tower_http::compression::{CompressionLayer, CompressionLevel};
-use tower_http::decompression::{DecompressionBody, RequestDecompressionLayer};
+use tower_http::cors::CorsLayer;
 
-pub(super) use body::discard;
+pub(super) use body::{discard, whole};
 
 use super::admission::Place;
 use super::{App, admission, problem};
@@ -38,49 +40,75 @@ pub(crate) struct Context {
     pub deadline: Instant,
     /// Held by a prediction, and by everything that works for it.
     pub place: Option<Place>,
+    /// What the log line is to say of it.
+    pub seen: Arc<Seen>,
 }
 
-/// A response extension: who computed the answer, for the log line.
-#[derive(Clone, Debug)]
-pub(crate) struct Served(pub ModelId);
+/// What is found out about a request while it is answered.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// Bytes of the body after unpacking.
+    received: AtomicU64,
+    served: OnceLock<ModelId>,
+}
 
-/// Answers smaller than this fit a packet or two and are sent as they are.
-const WORTH_COMPRESSING: u64 = 1400;
+impl Seen {
+    fn received(&self, bytes: usize) {
+        self.received.store(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Notes which model answered, or refused to.
+    pub fn served_by(&self, model: &ModelId) {
+        let _ = self.served.set(model.clone());
+    }
+}
 
 /// The largest body of a request that is no prediction: none of them has more to say than a few words, and nothing but
 /// this bounds how many are read at the same time.
 const LARGEST_QUESTION: usize = 64 << 10;
 
-/// The stack, outermost first. Predictions differ from questions in two things: they need a place and may be large.
+/// What every request is treated by.
+struct Manners {
+    app: Arc<App>,
+    cors: Option<CorsLayer>,
+}
+
+/// All routes with what happens around them. Predictions differ from questions in two things: they need a place and may
+/// be large.
 pub(super) fn stack(predictions: Router<Arc<App>>, questions: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
-    let whole_body = |limit: usize| {
-        (
-            from_fn(body::known_encoding),
-            RequestDecompressionLayer::new(),
-            MapRequestLayer::new(|request: http::Request<DecompressionBody<Body>>| request.map(Body::new)),
-            from_fn_with_state(body::Limit(limit), body::read_whole),
-        )
-    };
-    let max_body = app.config.max_body;
-    let with_place = from_fn_with_state(Arc::clone(app), admission::admit);
+    let manners = Manners { app: Arc::clone(app), cors: cors::layer(&app.config.cors_origins) };
+    let largest_question = app.config.max_body.min(LARGEST_QUESTION);
     Router::new()
-        .merge(predictions.layer((with_place, whole_body(max_body))))
-        .merge(questions.layer(whole_body(max_body.min(LARGEST_QUESTION))))
+        .merge(predictions.layer(from_fn_with_state(Arc::clone(app), prediction)))
+        .merge(questions.layer(from_fn_with_state(largest_question, question)))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
-        .layer((
-            from_fn_with_state(Arc::clone(app), observe::observe),
-            CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(WORTH_COMPRESSING)),
-            option_layer(cors::layer(&app.config.cors_origins)),
-            from_fn_with_state(Arc::clone(app), deadline::limit),
-            from_fn(readable_path),
-            // The framework's own limit of 2 MB; ours is counted where the body is read.
-            DefaultBodyLimit::disable(),
-        ))
+        .layer(from_fn_with_state(Arc::new(manners), every_request))
+}
+
+/// Seen from outside first: the record, packing, leave for browsers, the deadline, the path.
+async fn every_request(State(manners): State<Arc<Manners>>, request: Request, next: Next) -> Response {
+    let Manners { app, cors } = &*manners;
+    let bounded = |request| deadline::limit(app, request, |request| readable_path(request, next));
+    let shared = |request| cors::allow(cors.as_ref(), request, bounded);
+    observe::observe(app, request, |request| compression::pack(request, shared)).await
+}
+
+/// A place first, so that nothing is read that will not be answered; then the body.
+async fn prediction(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let max_body = app.config.max_body;
+    admission::admit(&app, request, |request| body::read_whole(max_body, request, |request| next.run(request))).await
+}
+
+async fn question(State(limit): State<usize>, request: Request, next: Next) -> Response {
+    body::read_whole(limit, request, |request| next.run(request)).await
 }
 
 /// Names in a path are text: percent-encoded bytes that are none can name nothing.
 async fn readable_path(request: Request, next: Next) -> Response {
+    if !request.uri().path().contains('%') {
+        return next.run(request).await;
+    }
     let (mut parts, body) = request.into_parts();
     let names = RawPathParams::from_request_parts(&mut parts, &()).await;
     let request = Request::from_parts(parts, body);

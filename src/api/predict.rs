@@ -13,25 +13,22 @@ use std::time::Instant;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderValue, Uri, request};
 use axum::response::Response;
 
+use super::middleware::whole;
+use super::pieces::Pieces;
 use super::problem::{self, Refusal, refuse_to, respond_to};
-use super::{App, Context, Served, offload};
-use crate::model::{Description, Selector};
+use super::{App, Context, offload, stamp};
+use crate::model::Selector;
 use crate::serving::{self, Error};
 
-pub use answer::{Layout, encode, encode_npy, encode_raw};
+pub use answer::{Layout, encode};
 pub use body::{Decoded, decode};
 use media::AnswerType;
 pub use media::BodyType;
 use options::Options;
-
-const X_MODEL_VERSION: HeaderName = HeaderName::from_static("x-model-version");
-const X_MODEL_DIGEST: HeaderName = HeaderName::from_static("x-model-digest");
-const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
-const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
 pub(super) async fn default_model(State(app): State<Arc<App>>, request: Request) -> Response {
     respond(&app, Selector::default(), request).await
@@ -90,25 +87,25 @@ impl From<Refusal> for Failure {
 }
 
 async fn respond(app: &App, selector: Selector, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let context = parts.extensions.get::<Context>().cloned().unwrap_or_else(|| {
+    let (mut parts, body) = request.into_parts();
+    let context = parts.extensions.remove::<Context>().unwrap_or_else(|| {
         let start = Instant::now();
         Context {
             request_id: HeaderValue::from_static("-"),
             start,
             deadline: start + app.config.request_timeout,
             place: None,
+            seen: Arc::default(),
         }
     });
     match answer(app, selector, &context, &parts, body).await {
         Ok(response) => response,
         Err(Failure::Refusal(refusal)) => refuse_to(&context.request_id, refusal),
         Err(Failure::Error(error)) => {
-            let mut response = respond_to(&context.request_id, &error);
-            if let Some(model) = error.model {
-                response.extensions_mut().insert(Served(model.id.clone()));
+            if let Some(model) = &error.model {
+                context.seen.served_by(&model.id);
             }
-            response
+            respond_to(&context.request_id, &error)
         }
     }
 }
@@ -121,9 +118,7 @@ async fn answer(
     parts: &request::Parts,
     body: axum::body::Body,
 ) -> Result<Response, Failure> {
-    // The limit is kept by the middleware, which has read the body already: this only takes it out.
-    let body = axum::body::to_bytes(body, usize::MAX).await;
-    let body = body.map_err(|error| Refusal::UnreadableBody { reason: error.to_string() })?;
+    let body = whole(body).await?;
     let bytes = body.len();
     let body_type = BodyType::of(parts.headers.get(CONTENT_TYPE), &body)?;
     let answer_type = AnswerType::of(parts.headers.get_all(ACCEPT))?;
@@ -152,9 +147,9 @@ async fn answer(
     let bytes = answered.outputs.iter().map(|(_, tensor)| tensor.size_in_bytes()).sum();
     let encoding = move || {
         let body = match answer_type {
-            AnswerType::Json => Some(encode(&answered, layout, id.as_deref(), non_finite)),
-            AnswerType::Npy => encode_npy(&answered),
-            AnswerType::Raw => Some(encode_raw(&answered)),
+            AnswerType::Json => Some(encode(&answered, layout, id.as_deref(), non_finite).into()),
+            AnswerType::Npy => answer::npy(&answered),
+            AnswerType::Raw => Some(answer::raw(&answered)),
         };
         (body, answered)
     };
@@ -164,27 +159,12 @@ async fn answer(
 }
 
 /// The answer with the headers that say who gave it and how long it took.
-fn complete(body: Vec<u8>, answer_type: AnswerType, answered: &serving::Response, context: &Context) -> Response {
-    let Description { id, .. } = &*answered.model;
-    let mut response = Response::new(body.into());
+fn complete(body: Pieces, answer_type: AnswerType, answered: &serving::Response, context: &Context) -> Response {
+    let mut response = Response::new(body.into_body());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer_type.name()));
-    let mut text = |name: HeaderName, value: String| {
-        // Digits, hexadecimal and punctuation always make a header value.
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(name, value);
-        }
-    };
-    text(X_MODEL_VERSION, id.version.to_string());
-    text(X_MODEL_DIGEST, format!("sha256:{}", id.digest));
-    let milliseconds = |duration: std::time::Duration| duration.as_secs_f64() * 1e3;
-    let (queue, compute) = (milliseconds(answered.timings.queue), milliseconds(answered.timings.compute));
-    let total = milliseconds(context.start.elapsed());
-    text(SERVER_TIMING, format!("queue;dur={queue:.3}, compute;dur={compute:.3}, total;dur={total:.3}"));
-    if let Some(cache) = answered.cache {
-        headers.insert(X_CACHE, HeaderValue::from_static(cache.word()));
-    }
-    response.extensions_mut().insert(Served(id.clone()));
+    stamp::stamp(headers, &answered.model.id, answered.timings, answered.cache, context.start);
+    context.seen.served_by(&answered.model.id);
     response
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::app::{App, Signals, StartError};
-use crate::config::{self, Settings};
+use crate::config::{self, Config, Settings};
 use crate::telemetry;
 
 use super::{Failure, say};
@@ -32,16 +32,23 @@ impl Serve {
             return say(toml::to_string(&settings)?.trim_end());
         }
         telemetry::init_logging(config.log);
-        let app = App::build(config)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let served = runtime.block_on(async {
-            let signals = Signals::listen().map_err(StartError::Signals)?;
-            let listener = app.listen().await?;
-            app.serve(listener, signals).await;
-            Ok(())
-        });
-        // A model that is still being loaded must not hold up the end.
-        runtime.shutdown_background();
+        let served = serve(config);
+        telemetry::flush_logging();
         served
     }
+}
+
+/// Until the first stop signal and through what follows it.
+fn serve(config: Config) -> Result<(), Failure> {
+    let app = App::build(config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let served = runtime.block_on(async {
+        let signals = Signals::listen().map_err(StartError::Signals)?;
+        let listener = app.listen().await?;
+        app.serve(listener, signals).await;
+        Ok(())
+    });
+    // A model that is still being loaded must not hold up the end.
+    runtime.shutdown_background();
+    served
 }

@@ -43,8 +43,9 @@ const MOST_GROWTH: usize = 8;
 const ALWAYS_FITS: usize = 1 << 20;
 
 /// Writes one array, version 1.0; strings as `U` of the longest one. `None` when one long string among many short ones
-/// would make the array out of all proportion to what it holds.
-pub fn write_npy(tensor: &Tensor) -> Option<Vec<u8>> {
+/// would make the array out of all proportion to what it holds. In two parts, the header and the elements, so that
+/// numbers stay where they are.
+pub fn write_npy(tensor: &Tensor) -> Option<(Vec<u8>, Bytes)> {
     let longest = tensor.strings().unwrap_or_default().iter().map(|s| s.chars().count()).max().unwrap_or(0).max(1);
     if let Some(strings) = tensor.strings() {
         let most = raw::raw_size(tensor).saturating_mul(MOST_GROWTH).max(ALWAYS_FITS);
@@ -53,18 +54,15 @@ pub fn write_npy(tensor: &Tensor) -> Option<Vec<u8>> {
             return None;
         }
     }
-    let mut out = header::write(tensor.datatype(), longest, tensor.shape());
-    match tensor.strings() {
-        None => out.extend_from_slice(tensor.bytes().map(Bytes::as_ref).unwrap_or_default()),
-        Some(strings) => {
-            for string in strings {
-                let padding = longest - string.chars().count();
-                string.chars().for_each(|c| out.extend_from_slice(&u32::from(c).to_le_bytes()));
-                out.resize(out.len() + 4 * padding, 0);
-            }
-        }
+    let head = header::write(tensor.datatype(), longest, tensor.shape());
+    let Some(strings) = tensor.strings() else { return Some((head, tensor.bytes().cloned().unwrap_or_default())) };
+    let mut out = Vec::with_capacity(4 * longest * strings.len());
+    for string in strings {
+        let padding = longest - string.chars().count();
+        string.chars().for_each(|c| out.extend_from_slice(&u32::from(c).to_le_bytes()));
+        out.resize(out.len() + 4 * padding, 0);
     }
-    Some(out)
+    Some((head, out.into()))
 }
 
 /// Row-major elements from column-major ones.

@@ -29,3 +29,9 @@ fn written(tensor: &Tensor) -> String {
     write_nested(tensor, &mut out, NonFinite::String);
     String::from_utf8(out).expect("UTF-8")
 }
+
+/// An array as it stands in a file.
+fn npy_file(tensor: &Tensor) -> ::bytes::Bytes {
+    let (head, elements) = write_npy(tensor).expect("strings of similar lengths");
+    [head.as_slice(), &elements].concat().into()
+}

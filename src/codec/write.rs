@@ -58,6 +58,13 @@ pub fn with_elements<R>(tensor: &Tensor, start: usize, count: usize, use_them: i
 
 /// Writes a JSON string.
 pub fn write_string(text: &str, out: &mut Vec<u8>) {
+    // Names and labels, as a rule, hold nothing that needs another spelling.
+    if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
     // Serialising a string into memory has no way to fail.
     let _ = serde_json::to_writer(out, text);
 }

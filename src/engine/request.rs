@@ -1,6 +1,6 @@
 //! What every engine asks of a request before it computes.
 
-use std::collections::HashMap;
+use smallvec::SmallVec;
 
 use crate::model::{Dim, Port};
 use crate::tensor::Tensor;
@@ -14,7 +14,7 @@ pub fn check(ports: &[Port], inputs: &[Tensor]) -> Result<(), String> {
     if ports.len() != inputs.len() {
         return Err(format!("{} inputs came where the model has {}", inputs.len(), ports.len()));
     }
-    let mut sizes: HashMap<&str, usize> = HashMap::new();
+    let mut sizes: SmallVec<[(&str, usize); 8]> = SmallVec::new();
     for (port, input) in ports.iter().zip(inputs) {
         let name = &port.name;
         if port.datatype != input.datatype() {
@@ -31,7 +31,13 @@ pub fn check(ports: &[Port], inputs: &[Tensor]) -> Result<(), String> {
         for (dim, &size) in port.shape.iter().zip(input.shape()) {
             let wanted = match dim {
                 Dim::Fixed(wanted) => *wanted,
-                Dim::Symbol(axis) => *sizes.entry(axis).or_insert(size),
+                Dim::Symbol(axis) => match sizes.iter().find(|(known, _)| known == axis) {
+                    Some((_, wanted)) => *wanted,
+                    None => {
+                        sizes.push((axis, size));
+                        size
+                    }
+                },
             };
             if wanted != size {
                 return Err(format!(

@@ -2,7 +2,7 @@
 //! decided here once.
 
 use std::borrow::Borrow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -72,9 +72,17 @@ impl fmt::Display for Version {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest(pub [u8; 32]);
 
+impl Digest {
+    /// Its digits in ASCII.
+    pub fn hexadecimal(&self) -> [u8; 64] {
+        let digit = |at: usize| if at.is_multiple_of(2) { self.0[at / 2] >> 4 } else { self.0[at / 2] & 15 };
+        std::array::from_fn(|at| b"0123456789abcdef"[usize::from(digit(at))])
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.hexadecimal().iter().try_for_each(|&digit| f.write_char(digit.into()))
     }
 }
 
@@ -131,6 +139,13 @@ mod tests {
         for bad in ["", ".", "..", ".hidden", "a/b", "a b", "é", "a\n", &"x".repeat(129)] {
             assert!(bad.parse::<ModelName>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_digest_is_printed_in_hexadecimal() {
+        let digest = Digest(std::array::from_fn(|at| 7 * at as u8));
+        let expected: String = digest.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(digest.to_string(), expected);
     }
 
     #[test]

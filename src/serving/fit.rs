@@ -3,7 +3,7 @@
 
 mod records;
 
-use std::collections::HashMap;
+use smallvec::SmallVec;
 
 use crate::model::{Description, Dim, Port};
 use crate::tensor::{CastError, Shape, Tensor};
@@ -56,7 +56,7 @@ fn named_sole(model: &Description, input: Input) -> Result<Input, Invalid> {
 
 fn fit_named(model: &Description, inputs: Vec<Input>, layout: Layout) -> Result<Fitted, Invalid> {
     let ports = &model.signature.inputs;
-    let mut slots: Vec<Option<(usize, Input)>> = ports.iter().map(|_| None).collect();
+    let mut slots: SmallVec<[Option<(usize, Input)>; 4]> = ports.iter().map(|_| None).collect();
     for (index, input) in inputs.into_iter().enumerate() {
         let Some(port) = ports.iter().position(|port| port.name == input.name) else {
             return Err(Invalid {
@@ -96,7 +96,7 @@ fn fit_named(model: &Description, inputs: Vec<Input>, layout: Layout) -> Result<
             hint: None,
         });
     }
-    let given: Vec<(usize, Input)> = slots.into_iter().flatten().collect();
+    let given: SmallVec<[(usize, Input); 4]> = slots.into_iter().flatten().collect();
 
     let is_single_row = layout == Layout::Free && is_single_row(model, &given);
     let form = if is_single_row { Form::SingleRow } else { Form::Batched };
@@ -224,17 +224,18 @@ fn fit_datatype(port: &Port, tensor: Tensor, typed: bool, index: usize) -> Resul
 
 /// Sizes that symbols have taken in this request, and which input bound them.
 #[derive(Default)]
-struct Symbols {
-    bound: HashMap<String, (usize, String)>,
+struct Symbols<'m> {
+    /// Symbol, size, input. A model has a handful.
+    bound: SmallVec<[(&'m str, usize, &'m str); 8]>,
 }
 
-impl Symbols {
-    fn bind(&mut self, port: &Port, shape: &[usize], index: usize) -> Result<(), Invalid> {
+impl<'m> Symbols<'m> {
+    fn bind(&mut self, port: &'m Port, shape: &[usize], index: usize) -> Result<(), Invalid> {
         for (axis, (dim, &size)) in port.shape.iter().zip(shape).enumerate() {
             let Dim::Symbol(symbol) = dim else { continue };
-            match self.bound.get(symbol) {
-                Some((bound, _)) if *bound == size => {}
-                Some((bound, by)) => {
+            match self.bound.iter().find(|(known, ..)| known == symbol) {
+                Some((_, bound, _)) if *bound == size => {}
+                Some((_, bound, by)) => {
                     return Err(Invalid {
                         code: "sizes_differ",
                         what: format!(
@@ -248,7 +249,7 @@ impl Symbols {
                     });
                 }
                 None => {
-                    self.bound.insert(symbol.clone(), (size, port.name.clone()));
+                    self.bound.push((symbol, size, &port.name));
                 }
             }
         }

@@ -3,8 +3,12 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use tracing::level_filters::LevelFilter;
+
+use super::lines::Json;
+use super::outlet::Outlet;
 
 /// How much to log and in which form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,17 +76,34 @@ impl fmt::Display for LogLevel {
     }
 }
 
+/// The way out of lines for machines, once there is one.
+static OUTLET: OnceLock<Outlet> = OnceLock::new();
+
 /// Sends log lines to standard error from now on. A second call in one process, as in tests, changes nothing.
 pub fn init(config: LogConfig) {
-    let lines = tracing_subscriber::fmt().with_max_level(config.level.0).with_writer(std::io::stderr);
-    let _ = match config.format {
-        LogFormat::Json => {
-            let lines = lines.json().flatten_event(true).with_current_span(false).with_span_list(false);
+    let lines = tracing_subscriber::fmt().with_max_level(config.level.0);
+    let outlet = (config.format == LogFormat::Json).then(Outlet::open);
+    let _ = match outlet {
+        Some(Ok(outlet)) => {
+            let lines = lines.event_format(Json).with_writer(OUTLET.get_or_init(|| outlet).clone());
             tracing::subscriber::set_global_default(lines.finish())
         }
-        LogFormat::Text => {
+        Some(Err(_)) => {
+            let lines = lines.event_format(Json).with_writer(std::io::stderr);
+            tracing::subscriber::set_global_default(lines.finish())
+        }
+        // A person wants to see each line when it comes.
+        None => {
             let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            tracing::subscriber::set_global_default(lines.with_ansi(colour).with_target(false).finish())
+            let lines = lines.with_ansi(colour).with_target(false).with_writer(std::io::stderr);
+            tracing::subscriber::set_global_default(lines.finish())
         }
     };
+}
+
+/// Writes out the lines that wait for others, for the end of the process.
+pub fn flush() {
+    if let Some(outlet) = OUTLET.get() {
+        outlet.flush();
+    }
 }

@@ -1,16 +1,20 @@
 //! Request bodies: unpacked, read whole, within the size limit and the deadline. Handlers get all of it in one piece
 //! of memory, so a binary tensor is a slice of it.
 
+use std::convert::Infallible;
+use std::future::ready;
+
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT};
 use axum::http::{HeaderMap, HeaderValue, request};
-use axum::middleware::Next;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use tokio::time::{Duration, timeout, timeout_at};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_http::decompression::{DecompressionBody, RequestDecompressionLayer};
 
 use super::last_byte::LastByteApart;
 use super::{Context, problem};
@@ -19,27 +23,37 @@ use super::{Context, problem};
 const DISCARDED_BYTES: usize = 64 << 20;
 const DISCARDING_TIME: Duration = Duration::from_secs(2);
 
-/// A response extension: bytes of the request body after unpacking, for the log line.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Received(pub u64);
-
-/// What the next layer can unpack, spelled as it wants it.
+/// What can be unpacked, spelled as the library wants it.
 const ENCODINGS: [&str; 3] = ["gzip", "zstd", "identity"];
 
-/// Lets through the encodings the next layer can unpack.
-pub(super) async fn known_encoding(mut request: Request, next: Next) -> Response {
+/// The request with its body as it was before it was packed, or the refusal of a packing nobody here knows.
+async fn unpacked(mut request: Request) -> Result<Request, Response> {
     let mut encodings = request.headers().get_all(CONTENT_ENCODING).iter();
     let encoding = match (encodings.next(), encodings.next()) {
-        (None, _) => return next.run(request).await,
+        (None, _) => return Ok(request),
         (Some(one), None) => ENCODINGS.into_iter().find(|name| one.as_bytes().eq_ignore_ascii_case(name.as_bytes())),
         (Some(_), Some(_)) => None,
     };
-    if let Some(encoding) = encoding {
-        request.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
-        let request =
-            if encoding == "gzip" { request.map(|body| Body::new(LastByteApart::new(body))) } else { request };
-        return next.run(request).await;
+    let Some(encoding) = encoding else { return Err(unknown_encoding(request).await) };
+    request.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    if encoding == "gzip" {
+        request = request.map(|body| Body::new(LastByteApart::new(body)));
     }
+    let mut opened = None;
+    let taking = service_fn(|request: axum::http::Request<DecompressionBody<Body>>| {
+        opened = Some(request.map(Body::new));
+        ready(Ok::<_, Infallible>(Response::new(Body::empty())))
+    });
+    let refused = RequestDecompressionLayer::new().layer(taking).oneshot(request).await;
+    match (opened, refused) {
+        (Some(request), _) => Ok(request),
+        // Not for the encodings above.
+        (None, Ok(refused)) => Err(refused.map(Body::new)),
+        (None, Err(_)) => Err(Response::default()),
+    }
+}
+
+async fn unknown_encoding(request: Request) -> Response {
     let (parts, body) = request.into_parts();
     discard(&parts, body).await;
     let all = parts.headers.get_all(CONTENT_ENCODING).iter();
@@ -50,14 +64,21 @@ pub(super) async fn known_encoding(mut request: Request, next: Next) -> Response
     response
 }
 
-/// Most bytes of a body after unpacking.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limit(pub usize);
-
-/// Replaces the body by one that is already here.
-pub(super) async fn read_whole(State(Limit(limit)): State<Limit>, request: Request, next: Next) -> Response {
+/// Replaces the body by one that is already here: unpacked, whole, and at most `limit` bytes.
+pub(super) async fn read_whole<F: Future<Output = Response>>(
+    limit: usize,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
+    let request = match request.headers().contains_key(CONTENT_ENCODING) {
+        false => request,
+        true => match unpacked(request).await {
+            Ok(request) => request,
+            Err(refused) => return refused,
+        },
+    };
     if request.body().is_end_stream() {
-        return next.run(request).await;
+        return next(request).await;
     }
     let (parts, mut body) = request.into_parts();
     let announced = content_length(&parts.headers);
@@ -67,16 +88,17 @@ pub(super) async fn read_whole(State(Limit(limit)): State<Limit>, request: Reque
             _ => collect(&mut body, announced.unwrap_or(0), limit).await,
         }
     };
-    let read = match parts.extensions.get::<Context>() {
+    let context = parts.extensions.get::<Context>();
+    let read = match context {
         Some(context) => timeout_at(context.deadline.into(), read).await.unwrap_or(Err(Unreadable::TooSlow)),
         None => read.await,
     };
     let refusal = match read {
         Ok(bytes) => {
-            let received = Received(bytes.len() as u64);
-            let mut response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
-            response.extensions_mut().insert(received);
-            return response;
+            if let Some(context) = context {
+                context.seen.received(bytes.len());
+            }
+            return next(Request::from_parts(parts, Body::from(bytes))).await;
         }
         Err(Unreadable::TooLarge) => {
             discard(&parts, body).await;
@@ -86,6 +108,14 @@ pub(super) async fn read_whole(State(Limit(limit)): State<Limit>, request: Reque
         Err(Unreadable::Broken(reason)) => problem::Refusal::UnreadableBody { reason },
     };
     problem::refuse(problem::Dialect::of(parts.uri.path()), refusal)
+}
+
+/// Takes out the body that [`read_whole`] put in.
+pub(in crate::api) async fn whole(mut body: Body) -> Result<Bytes, problem::Refusal> {
+    collect(&mut body, 0, usize::MAX).await.map_err(|fault| match fault {
+        Unreadable::Broken(reason) => problem::Refusal::UnreadableBody { reason },
+        Unreadable::TooLarge | Unreadable::TooSlow => problem::Refusal::BodyTooSlow,
+    })
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -1,9 +1,13 @@
 //! Leave for browsers: pages of other origins may call only when the operator said so.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::extract::Request;
 use axum::http::header::{HeaderName, RETRY_AFTER};
 use axum::http::{HeaderValue, Method};
+use axum::response::Response;
+use tower::{Layer, ServiceExt, service_fn};
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 /// Headers of ours that scripts may read.
@@ -33,4 +37,25 @@ pub(super) fn layer(origins: &[String]) -> Option<CorsLayer> {
         // No header value can never equal what a browser sends; the configuration has refused such text already.
         layer.allow_origin(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect::<Vec<_>>())
     })
+}
+
+/// Answers what browsers ask beforehand, and says in other answers who may read them.
+pub(super) async fn allow<F: Future<Output = Response>>(
+    layer: Option<&CorsLayer>,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
+    let Some(layer) = layer else { return next(request).await };
+    let mut next = Some(next);
+    let answering = service_fn(move |request| {
+        let next = next.take();
+        async move {
+            Ok::<_, Infallible>(match next {
+                Some(next) => next(request).await,
+                None => Response::default(),
+            })
+        }
+    });
+    let Ok(response) = layer.layer(answering).oneshot(request).await;
+    response
 }

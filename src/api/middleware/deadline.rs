@@ -1,12 +1,10 @@
 //! How long a request may take. The time starts with its head; it covers the upload, waiting, computing and writing the
 //! answer's first byte. Clients may ask for less than the server allows, never for more.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::HeaderMap;
-use axum::middleware::Next;
 use axum::response::Response;
 use tokio::time::timeout_at;
 
@@ -18,7 +16,11 @@ const X_REQUEST_TIMEOUT_MS: &str = "x-request-timeout-ms";
 /// The parts below see the deadline themselves and say where the time went; this much later nobody waits for them.
 const GRACE: Duration = Duration::from_millis(50);
 
-pub(super) async fn limit(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+pub(super) async fn limit<F: Future<Output = Response>>(
+    app: &App,
+    mut request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let dialect = problem::Dialect::of(request.uri().path());
     let asked = match asked(request.headers()) {
         Ok(asked) => asked,
@@ -28,11 +30,11 @@ pub(super) async fn limit(State(app): State<Arc<App>>, mut request: Request, nex
             return problem::respond(dialect, &serving::Problem::from(invalid).into());
         }
     };
-    let Some(context) = request.extensions_mut().get_mut::<Context>() else { return next.run(request).await };
+    let Some(context) = request.extensions_mut().get_mut::<Context>() else { return next(request).await };
     let start = context.start;
     context.deadline = start + asked.map_or(app.config.request_timeout, |asked| asked.min(app.config.request_timeout));
     let last_moment = context.deadline + GRACE;
-    match timeout_at(last_moment.into(), next.run(request)).await {
+    match timeout_at(last_moment.into(), next(request)).await {
         Ok(response) => response,
         Err(_) => {
             let late = serving::Problem::DeadlineExceeded { waited: start.elapsed(), stage: "without an answer" };

@@ -5,28 +5,30 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::header::{CONNECTION, CONTENT_LENGTH};
-use axum::http::{HeaderValue, Method, StatusCode, Version};
-use axum::middleware::Next;
+use axum::http::{HeaderValue, Method, StatusCode, Uri, Version};
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
-use super::body::Received;
 use super::request_id::{X_REQUEST_ID, keep_or_make};
-use super::{App, Context, Served, problem};
-use crate::model::ModelId;
+use super::{App, Context, Seen, problem};
 use crate::telemetry::InFlight;
 
 /// Recorded when the client left before its answer was ready; the number is nginx's, and nobody ever receives it.
 const CLIENT_LEFT: u16 = 499;
 
-pub(super) async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+pub(super) async fn observe<F: Future<Output = Response>>(
+    app: &Arc<App>,
+    mut request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let start = Instant::now();
     let request_id = keep_or_make(request.headers());
     let is_http1 = request.version() <= Version::HTTP_11;
@@ -34,24 +36,29 @@ pub(super) async fn observe(State(app): State<Arc<App>>, mut request: Request, n
     let mut exchange = Exchange {
         start,
         method: request.method().clone(),
-        path: request.uri().path().to_owned(),
+        uri: request.uri().clone(),
         route: request.extensions().get::<MatchedPath>().cloned(),
         request_id: request_id.clone(),
         status: CLIENT_LEFT,
         bytes_in: announced(&request),
         bytes_out: 0,
-        model: None,
+        seen: Arc::default(),
         code: None,
         _in_flight: app.serving.metrics().http_request_started(),
-        app: Arc::clone(&app),
+        app: Arc::clone(app),
     };
     let deadline = start + app.config.request_timeout;
-    request.extensions_mut().insert(Context { request_id: request_id.clone(), start, deadline, place: None });
+    let seen = Arc::clone(&exchange.seen);
+    request.extensions_mut().insert(Context { request_id: request_id.clone(), start, deadline, place: None, seen });
 
-    let mut response = match caught(next.run(request)).await {
+    let mut response = match caught(next(request)).await {
         Ok(response) => response,
         Err(panic) => {
-            tracing::error!(panic = words(&*panic), path = exchange.path, "a handler panicked: please report this");
+            tracing::error!(
+                panic = words(&*panic),
+                path = exchange.uri.path(),
+                "a handler panicked: please report this"
+            );
             problem::refuse(dialect, problem::Refusal::Internal)
         }
     };
@@ -60,11 +67,7 @@ pub(super) async fn observe(State(app): State<Arc<App>>, mut request: Request, n
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     exchange.status = response.status().as_u16();
-    if let Some(Received(bytes)) = response.extensions().get::<Received>() {
-        exchange.bytes_in = exchange.bytes_in.max(*bytes);
-    }
     exchange.code = response.extensions().get::<problem::Code>().map(|problem::Code(code)| *code);
-    exchange.model = response.extensions_mut().remove::<Served>().map(|Served(id)| id);
     response.map(|body| Body::new(Counted { body, exchange }))
 }
 
@@ -93,13 +96,13 @@ fn words(panic: &(dyn Any + Send)) -> &str {
 struct Exchange {
     start: Instant,
     method: Method,
-    path: String,
+    uri: Uri,
     route: Option<MatchedPath>,
     request_id: HeaderValue,
     status: u16,
     bytes_in: u64,
     bytes_out: u64,
-    model: Option<ModelId>,
+    seen: Arc<Seen>,
     /// What was wrong, if something was.
     code: Option<&'static str>,
     _in_flight: InFlight,
@@ -111,19 +114,20 @@ impl Drop for Exchange {
         let duration = self.start.elapsed();
         let route = self.route.as_ref().map_or("unmatched", MatchedPath::as_str);
         self.app.serving.metrics().http_request_finished(route, method_label(&self.method), self.status, duration);
+        let model = self.seen.served.get();
         // A macro, since the level of a log line is fixed where it is written.
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
                     method = self.method.as_str(),
-                    path = self.path,
+                    path = self.uri.path(),
                     status = self.status,
                     duration_ms = (duration.as_secs_f64() * 1e6).round() / 1e3,
-                    bytes_in = self.bytes_in,
+                    bytes_in = self.bytes_in.max(self.seen.received.load(Ordering::Relaxed)),
                     bytes_out = self.bytes_out,
                     request_id = self.request_id.to_str().unwrap_or_default(),
-                    model = self.model.as_ref().map(|id| id.name.as_str()),
-                    version = self.model.as_ref().map(|id| id.version.0),
+                    model = model.map(|id| id.name.as_str()),
+                    version = model.map(|id| id.version.0),
                     code = self.code,
                     "request"
                 )

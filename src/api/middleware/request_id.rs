@@ -14,8 +14,10 @@ pub(super) fn keep_or_make(headers: &HeaderMap) -> HeaderValue {
 }
 
 fn make() -> HeaderValue {
+    let number = fastrand::u128(..);
+    let digits: [u8; 32] = std::array::from_fn(|at| b"0123456789abcdef"[(number >> (4 * at)) as usize & 15]);
     // Hexadecimal digits always make a header value.
-    HeaderValue::try_from(format!("{:032x}", fastrand::u128(..))).unwrap_or(HeaderValue::from_static("-"))
+    HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static("-"))
 }
 
 #[cfg(test)]

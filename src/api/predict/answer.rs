@@ -1,6 +1,7 @@
 //! The answer of `POST /predict`, written straight into one buffer: tensor by tensor for tensors, row by row for rows.
 //! Where the model's card says so, a class index is written as its label and scores as `{label: score}`.
 
+use crate::api::pieces::Pieces;
 use crate::codec::{NonFinite, with_elements, write_nesting, write_npy, write_part, write_raw, write_string};
 use crate::model::OutputRole;
 use crate::serving::{Form, Response};
@@ -66,13 +67,21 @@ pub fn encode(answer: &Response, layout: Layout, id: Option<&str>, non_finite: N
 }
 
 /// The only output as an `.npy` file; `None` when it is strings too different in length for one.
-pub fn encode_npy(answer: &Response) -> Option<Vec<u8>> {
-    answer.outputs.first().map_or_else(|| Some(Vec::new()), |(_, tensor)| write_npy(tensor))
+pub(super) fn npy(answer: &Response) -> Option<Pieces> {
+    let Some((_, tensor)) = answer.outputs.first() else { return Some(Pieces::default()) };
+    let (head, elements) = write_npy(tensor)?;
+    let mut pieces = Pieces::from(head);
+    pieces.push(elements);
+    Some(pieces)
 }
 
 /// The only output as little-endian bytes.
-pub fn encode_raw(answer: &Response) -> Vec<u8> {
-    answer.outputs.first().map(|(_, tensor)| write_raw(tensor).into()).unwrap_or_default()
+pub(super) fn raw(answer: &Response) -> Pieces {
+    let mut pieces = Pieces::default();
+    if let Some((_, tensor)) = answer.outputs.first() {
+        pieces.push(write_raw(tensor));
+    }
+    pieces
 }
 
 fn write_outputs(outputs: &[Output<'_>], out: &mut Vec<u8>) {

@@ -3,9 +3,11 @@
 //! alone or in rows), raw bytes, npy. What the model declares serves as a hint for reading numbers as its own type, so
 //! that a value that does not fit is found where it stands; the rest of the comparison is the waist's.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::answer::Layout;
 use super::media::BodyType;
@@ -125,12 +127,14 @@ fn object(reader: &mut Reader<'_>, model: &Description) -> codec::Result<Decoded
 fn envelope(reader: &mut Reader<'_>, model: &Description) -> codec::Result<Decoded> {
     const ALLOWED: &str = "\"inputs\" or \"instances\", \"outputs\", \"parameters\" and \"id\"";
     let (mut question, mut outputs, mut id) = (None, None, None);
-    let mut seen = HashSet::new();
+    // As few as there are keys that are understood.
+    let mut seen: SmallVec<[Cow<'_, str>; 5]> = SmallVec::new();
     let mut key = reader.enter_object()?;
     while let Some(found) = key {
-        if !seen.insert(found.text.clone()) {
+        if seen.contains(&found.text) {
             return Err(duplicate(reader, found.offset, &found.text));
         }
+        seen.push(found.text.clone());
         match &*found.text {
             "inputs" | "instances" if question.is_some() => {
                 let what = "the body has both \"inputs\" and \"instances\"";

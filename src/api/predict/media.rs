@@ -21,7 +21,7 @@ pub enum BodyType {
 
 impl BodyType {
     pub(crate) fn of(content_type: Option<&HeaderValue>, body: &[u8]) -> Result<Self, Refusal> {
-        let Some(header) = content_type else { return Ok(Self::Json) };
+        let Some(header) = content_type.filter(|&header| header != "application/json") else { return Ok(Self::Json) };
         let text = String::from_utf8_lossy(header.as_bytes());
         let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match essence.as_str() {

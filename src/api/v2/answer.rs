@@ -1,8 +1,7 @@
 //! An answer in this protocol: JSON, and after it the outputs that were wanted as raw bytes.
 
-use bytes::Bytes;
-
 use super::message::Wanted;
+use crate::api::pieces::Pieces;
 use crate::codec::{NonFinite, raw_size, write_flat, write_raw, write_string};
 use crate::serving::Response;
 
@@ -24,9 +23,9 @@ impl Manner {
 }
 
 /// A body, and the length of its JSON when something follows it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Written {
-    pub body: Bytes,
+    pub body: Pieces,
     pub json_length: Option<usize>,
 }
 
@@ -34,15 +33,16 @@ pub(super) fn write(response: &Response, manner: &Manner) -> Written {
     let outputs = || response.outputs.iter().enumerate();
     // A number takes some ten characters.
     let text = |tensor: &crate::tensor::Tensor| 128 + tensor.len().saturating_mul(10);
-    let room =
-        outputs().map(|(n, (_, t))| if manner.is_binary(n) { 128 + raw_size(t) } else { text(t) }).sum::<usize>();
+    let room = outputs().map(|(n, (_, t))| if manner.is_binary(n) { 128 } else { text(t) }).sum::<usize>();
     let mut out = Vec::with_capacity(256 + room);
 
     let id = &response.model.id;
     out.extend_from_slice(br#"{"model_name":"#);
     write_string(id.name.as_str(), &mut out);
     out.extend_from_slice(br#","model_version":"#);
-    write_string(&id.version.to_string(), &mut out);
+    out.push(b'"');
+    write_number(id.version.0, &mut out);
+    out.push(b'"');
     if let Some(id) = &manner.id {
         out.extend_from_slice(br#","id":"#);
         write_string(id, &mut out);
@@ -55,11 +55,20 @@ pub(super) fn write(response: &Response, manner: &Manner) -> Written {
         let name = response.model.signature.outputs.get(*port).map_or("", |port| port.name.as_str());
         out.extend_from_slice(br#"{"name":"#);
         write_string(name, &mut out);
-        let sizes = tensor.shape().iter().map(usize::to_string).collect::<Vec<_>>().join(",");
-        let datatype = tensor.datatype().name();
-        out.extend_from_slice(format!(r#","shape":[{sizes}],"datatype":"{datatype}","#).as_bytes());
+        out.extend_from_slice(br#","shape":["#);
+        for (axis, size) in tensor.shape().iter().enumerate() {
+            if axis > 0 {
+                out.push(b',');
+            }
+            write_number(*size, &mut out);
+        }
+        out.extend_from_slice(br#"],"datatype":""#);
+        out.extend_from_slice(tensor.datatype().name().as_bytes());
+        out.extend_from_slice(br#"","#);
         if manner.is_binary(n) {
-            out.extend_from_slice(format!(r#""parameters":{{"binary_data_size":{}}}"#, raw_size(tensor)).as_bytes());
+            out.extend_from_slice(br#""parameters":{"binary_data_size":"#);
+            write_number(raw_size(tensor), &mut out);
+            out.push(b'}');
         } else {
             out.extend_from_slice(br#""data":"#);
             write_flat(tensor, &mut out, manner.non_finite);
@@ -69,10 +78,15 @@ pub(super) fn write(response: &Response, manner: &Manner) -> Written {
     out.extend_from_slice(b"]}");
 
     let json_length = out.len();
+    let mut body = Pieces::from(out);
     let mut any_binary = false;
     for (_, (_, tensor)) in outputs().filter(|(n, _)| manner.is_binary(*n)) {
         any_binary = true;
-        out.extend_from_slice(&write_raw(tensor));
+        body.push(write_raw(tensor));
     }
-    Written { body: out.into(), json_length: any_binary.then_some(json_length) }
+    Written { body, json_length: any_binary.then_some(json_length) }
+}
+
+fn write_number(number: impl itoa::Integer, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }

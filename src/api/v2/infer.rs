@@ -3,45 +3,49 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::Extension;
 use axum::body::Body;
-use axum::extract::{Path, State};
-use axum::http::header::{CONTENT_TYPE, HeaderName};
-use axum::http::{HeaderMap, HeaderValue};
-use axum::response::Response;
+use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderValue, request};
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
 use super::answer::{Manner, Written, write};
 use super::framing::{Framed, INFERENCE_HEADER, divide, whole_body_tensor};
 use super::message::{Message, read};
 use super::refused;
-use crate::api::{App, Context, Served, offload, problem};
+use crate::api::middleware::whole;
+use crate::api::{App, Context, offload, problem, stamp};
 use crate::codec::DecodeError;
 use crate::model::{Description, Selector};
-use crate::serving::{self, Error, Input, Payload, Request};
+use crate::serving::{self, Error, Input, Payload};
 
-const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
-
-pub(in crate::api) async fn newest_version(
-    State(app): State<Arc<App>>,
-    Extension(context): Extension<Context>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let selector = Selector::new(Some(&name), None);
-    infer(&app, &context, selector, &headers, body).await.unwrap_or_else(|error| refused(&error))
+pub(in crate::api) async fn newest_version(State(app): State<Arc<App>>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    match Path::<String>::from_request_parts(&mut parts, &()).await {
+        Ok(Path(name)) => respond(&app, Selector { name: Some(name), version: None }, parts, body).await,
+        Err(unreadable) => unreadable.into_response(),
+    }
 }
 
-pub(in crate::api) async fn exact_version(
-    State(app): State<Arc<App>>,
-    Extension(context): Extension<Context>,
-    Path((name, version)): Path<(String, String)>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let selector = Selector::new(Some(&name), Some(&version));
-    infer(&app, &context, selector, &headers, body).await.unwrap_or_else(|error| refused(&error))
+pub(in crate::api) async fn exact_version(State(app): State<Arc<App>>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    match Path::<(String, String)>::from_request_parts(&mut parts, &()).await {
+        Ok(Path((name, version))) => {
+            respond(&app, Selector { name: Some(name), version: Some(version) }, parts, body).await
+        }
+        Err(unreadable) => unreadable.into_response(),
+    }
+}
+
+async fn respond(app: &App, selector: Selector, mut parts: request::Parts, body: Body) -> Response {
+    let Some(context) = parts.extensions.remove::<Context>() else {
+        return problem::refuse(problem::Dialect::Oip, problem::Refusal::Internal);
+    };
+    match whole(body).await {
+        Ok(body) => infer(app, &context, selector, &parts.headers, body).await.unwrap_or_else(|error| refused(&error)),
+        Err(refusal) => problem::refuse(problem::Dialect::Oip, refusal),
+    }
 }
 
 async fn infer(
@@ -64,7 +68,7 @@ async fn infer(
 
     let Message { id, inputs, outputs, parameters } = message;
     let deadline = parameters.timeout.and_then(|timeout| context.start.checked_add(timeout));
-    let request = Request {
+    let request = serving::Request {
         // Exactly the version the message was read for: a newer one may have become ready meanwhile.
         model: model.id.selector(),
         payload: Payload::Named(inputs),
@@ -80,7 +84,11 @@ async fn infer(
 /// A content type that says the body is something else. Clients of this protocol often send none, or the one their
 /// library puts there by default, so the types that tools give to any text pass.
 fn strange_type(headers: &HeaderMap) -> Option<String> {
-    let text = String::from_utf8_lossy(headers.get(CONTENT_TYPE)?.as_bytes()).into_owned();
+    let given = headers.get(CONTENT_TYPE)?;
+    if given == "application/json" || given == "application/octet-stream" {
+        return None;
+    }
+    let text = String::from_utf8_lossy(given.as_bytes()).into_owned();
     let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let known = ["", "application/json", "application/octet-stream", "text/plain", "application/x-www-form-urlencoded"];
     (!known.contains(&essence.as_str()) && !essence.ends_with("+json")).then_some(text)
@@ -109,23 +117,9 @@ async fn answer(context: &Context, response: serving::Response, manner: Manner) 
     let bytes = response.outputs.iter().map(|(_, tensor)| tensor.size_in_bytes()).sum();
     let Written { body, json_length } = offload::run(&context.place, bytes, move || write(&response, &manner)).await;
 
-    let mut answer = Response::new(Body::from(body));
+    let mut answer = Response::new(body.into_body());
     let headers = answer.headers_mut();
-    let mut set = |name: &'static str, value: String| {
-        // Digits and plain words only: always a header value.
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    };
-    set("x-model-version", model.id.version.to_string());
-    set("x-model-digest", format!("sha256:{}", model.id.digest));
-    let milliseconds = |time: std::time::Duration| time.as_secs_f64() * 1e3;
-    let (queue, compute) = (milliseconds(timings.queue), milliseconds(timings.compute));
-    let total = milliseconds(context.start.elapsed());
-    set("server-timing", format!("queue;dur={queue:.3}, compute;dur={compute:.3}, total;dur={total:.3}"));
-    if let Some(cache) = cache {
-        headers.insert(X_CACHE, HeaderValue::from_static(cache.word()));
-    }
+    stamp::stamp(headers, &model.id, timings, cache, context.start);
     let content_type = match json_length {
         Some(length) => {
             headers.insert(INFERENCE_HEADER, HeaderValue::from(length));
@@ -134,6 +128,6 @@ async fn answer(context: &Context, response: serving::Response, manner: Manner) 
         None => "application/json",
     };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    answer.extensions_mut().insert(Served(model.id.clone()));
+    context.seen.served_by(&model.id);
     answer
 }

@@ -1,5 +1,5 @@
 //! Tensors across the border: the server's little-endian bytes to tract's aligned memory and back. Inwards the numbers
-//! are copied once, because tract wants its own alignment; outwards the answer keeps tract's memory alive instead of
+//! are copied once, because tract takes only memory that it allocated itself; outwards the answer keeps tract's memory alive instead of
 //! copying it. Only what loses nothing is converted: tract's symbolic integers to plain ones, integers to wider or
 //! other integers when every value fits, floats to wider floats, quantised integers to the integers they are made of.
 
@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use half::f16;
-use tract_onnx::prelude::{DatumType, TDim, TValue, Tensor as TractTensor};
-use tract_onnx::tract_hir::internal::{IntoArcTensor, IntoTValue};
+use tract_onnx::prelude::{Blob, DatumType, TDim, TValue, Tensor as TractTensor};
+use tract_onnx::tract_hir::internal::{IntoArcTensor, IntoTValue, PlainStorage, vector_size};
 
 use crate::tensor::{DataType, Element, Shape, Tensor};
 
@@ -71,8 +71,23 @@ pub fn to_tract(tensor: &Tensor) -> Result<TValue, String> {
 }
 
 fn numbers<T: Element + tract_onnx::prelude::Datum>(tensor: &Tensor) -> Result<TractTensor, String> {
-    let values = tensor.values::<T>().ok_or("the elements are of another type")?;
-    TractTensor::from_shape(tensor.shape(), &values).map_err(|error| error.to_string())
+    let shape = tensor.shape();
+    match tensor.bytes() {
+        // Read as numbers they would have to be copied before they are copied. Not every byte is a boolean.
+        Some(bytes) if tensor.datatype() == T::DATATYPE && T::DATATYPE != DataType::Bool && !is_aligned::<T>(bytes) => {
+            let blob = Blob::from_bytes_alignment(bytes, vector_size());
+            let tensor = blob.map(|blob| TractTensor::from_storage(T::datum_type(), shape, PlainStorage::from(blob)));
+            tensor.and_then(TractTensor::into_plain_ram).map_err(|error| error.to_string())
+        }
+        _ => {
+            let values = tensor.values::<T>().ok_or("the elements are of another type")?;
+            TractTensor::from_shape(shape, &values).map_err(|error| error.to_string())
+        }
+    }
+}
+
+fn is_aligned<T>(bytes: &[u8]) -> bool {
+    bytes.as_ptr().addr().is_multiple_of(align_of::<T>())
 }
 
 /// The server's tensor of the declared type, or why there is none.
@@ -185,7 +200,9 @@ mod tests {
     fn an_unaligned_view_is_read() {
         let bytes = Bytes::from(vec![0u8, 0, 0, 128, 63, 0, 0, 0, 64]);
         let tensor = Tensor::from_bytes(DataType::Fp32, &[2][..], bytes.slice(1..)).unwrap();
-        assert_eq!(slice::<f32>(&to_tract(&tensor).unwrap()).unwrap(), [1.0, 2.0]);
+        let value = to_tract(&tensor).unwrap();
+        assert_eq!(slice::<f32>(&value).unwrap(), [1.0, 2.0]);
+        assert!(value.as_bytes().as_ptr().addr().is_multiple_of(vector_size()));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Answers as tables: how a question was put, and the text it is answered with.
 
 use super::*;
-use crate::api::predict::{Layout, encode, encode_npy, encode_raw};
+use crate::api::middleware::whole;
+use crate::api::predict::answer::{npy, raw};
+use crate::api::predict::{Layout, encode};
 use crate::codec::{NonFinite, read_npy};
 use crate::serving::{Form, Response, Timings};
 use crate::tensor::{Element, Tensor};
@@ -83,9 +85,11 @@ fn an_id_is_sent_back() {
     assert_eq!(text, r#"{"model":"m","version":"3","id":"a\"b","outputs":{}}"#);
 }
 
-#[test]
-fn one_output_fits_a_file() {
+#[tokio::test]
+async fn one_output_fits_a_file() {
     let one = answer(pair(), vec![tensor(&[2, 1], vec![1.5f32, 2.5])], Some(2), Form::Batched);
-    assert_eq!(encode_raw(&one), [1.5f32, 2.5].map(f32::to_le_bytes).concat());
-    assert_eq!(read_npy(encode_npy(&one).expect("numbers").into()).expect("an npy file"), one.outputs[0].1);
+    let raw = whole(raw(&one).into_body()).await.expect("bytes");
+    assert_eq!(raw, [1.5f32, 2.5].map(f32::to_le_bytes).concat());
+    let npy = whole(npy(&one).expect("numbers").into_body()).await.expect("bytes");
+    assert_eq!(read_npy(npy).expect("an npy file"), one.outputs[0].1);
 }
