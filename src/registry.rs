@@ -6,6 +6,7 @@ mod catalog;
 mod lifecycle;
 mod loader;
 mod manifest;
+mod progress;
 mod servable;
 mod snapshot;
 mod verify;

@@ -11,12 +11,14 @@ mod room;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
 pub use child::{confine, perform};
 
+use self::room::Room;
 use super::{Engine, Inspection, LoadError, ModelSource, Session, guard};
 
 /// The program's command that a child is started with.
@@ -70,11 +72,13 @@ pub struct Trial<E> {
     /// The words from which the child makes the same engine.
     settings: String,
     config: Config,
+    /// Shared by the copies of this engine.
+    room: Arc<Room>,
 }
 
 impl<E: Engine> Trial<E> {
     pub fn new(engine: E, settings: String, config: Config) -> Self {
-        Self { engine, settings, config }
+        Self { engine, settings, config, room: Arc::default() }
     }
 }
 
@@ -85,8 +89,12 @@ impl<E: Engine> Engine for Trial<E> {
 
     fn load(&self, source: &ModelSource) -> Result<Box<dyn Session>, LoadError> {
         if let (true, Some(program)) = (self.config.enabled, &self.config.program) {
-            let limits = self.config.limits(size(source), room::left());
+            let size = (source.bytes.len() as u64).saturating_add(beside(source.directory.as_deref()));
+            // Until it is loaded here, too.
+            let _place = self.room.take(size.saturating_mul(MEMORY_PER_BYTE), room::left);
+            let limits = self.config.limits(size, room::left());
             rehearse(program, &self.settings, source, limits)?;
+            return self.engine.load(source);
         }
         self.engine.load(source)
     }
@@ -97,13 +105,20 @@ impl<E: Engine> Engine for Trial<E> {
     }
 }
 
-/// Bytes of the model and of the files beside it that may hold its weights.
-fn size(source: &ModelSource) -> u64 {
-    let entries = source.directory.as_ref().and_then(|folder| std::fs::read_dir(folder).ok());
+/// Bytes of a model's file and of the files beside it that may hold its weights; 0 where there are none to be seen.
+pub fn size(file: &Path) -> u64 {
+    let length =
+        |path: &Path| std::fs::metadata(path).ok().filter(|about| about.is_file()).map_or(0, |about| about.len());
+    length(file).saturating_add(beside(file.parent()))
+}
+
+/// Bytes of the files in a model's folder that may hold its weights.
+fn beside(folder: Option<&Path>) -> u64 {
+    let entries = folder.and_then(|folder| std::fs::read_dir(folder).ok());
     let is_model = |path: &Path| path.extension().is_some_and(|extension| extension == "onnx");
     let beside = entries.into_iter().flatten().flatten().filter(|entry| !is_model(&entry.path()));
     let sizes = beside.filter_map(|entry| entry.metadata().ok()).filter(|about| about.is_file());
-    sizes.fold(source.bytes.len() as u64, |total, about| total.saturating_add(about.len()))
+    sizes.fold(0, |total, about| total.saturating_add(about.len()))
 }
 
 /// Starts the child and waits until it has answered, died or run out of time. Blocking.

@@ -1,7 +1,7 @@
 //! Brings what the catalog lists into memory: read, prepare, verify, publish, several versions side by side. The one
 //! writer of the snapshot; a version that fails stays visible with its reason and hinders no other.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,11 +10,12 @@ use arc_swap::{ArcSwap, Guard};
 use sha2::{Digest as _, Sha256};
 
 use crate::batching::Pool;
-use crate::engine::{Engine, Loaded, ModelSource, Wishes};
+use crate::engine::{Engine, Loaded, ModelSource, Wishes, trial};
 use crate::model::{Description, Digest, ModelId, ModelName, Version};
 use crate::telemetry::Metrics;
 
 use super::manifest::read_card;
+use super::progress::{Progress, Standing};
 use super::servable::metrics_of;
 use super::verify::{reconcile, verify};
 use super::{Catalog, Entry, Lifecycle, ResponseCache, Servable, Slot, Snapshot};
@@ -55,17 +56,31 @@ impl Registry {
         self.snapshot.load()
     }
 
-    /// Loads every version of the catalog, as many at a time as there are compute slots. Blocking; returns when each is
-    /// ready or has failed.
+    /// Loads every version of the catalog, as many at a time as there are compute slots, and tells how far it is in the
+    /// log. Blocking; returns when each is ready or has failed.
     pub fn load_all(&self) -> Vec<LoadOutcome> {
-        let waiting = Mutex::new(self.catalog.entries().collect::<VecDeque<_>>());
+        let begun = Instant::now();
+        let mut waiting: Vec<_> = self.catalog.entries().collect();
+        // The largest first: begun last, it would keep all others waiting for it alone. Taken from the end.
+        waiting.sort_by_cached_key(|entry| (trial::size(&entry.file), Reverse((&entry.name, entry.version))));
+        let progress = Mutex::new(Progress::of(waiting.len()));
+        let waiting = Mutex::new(waiting);
         let outcomes = Mutex::new(Vec::new());
-        let next = || waiting.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop_front();
+        let next = || waiting.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop();
+        let count = |succeeded| {
+            // Under the lock, so that lines come in order.
+            let mut progress = progress.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            if let Some(Standing { loaded, failed, total }) = progress.count(succeeded, begun.elapsed()) {
+                let duration_ms = begun.elapsed().as_millis() as u64;
+                tracing::info!(loaded, failed, total, duration_ms, "loaded {loaded} of {total} models");
+            }
+        };
         thread::scope(|scope| {
             for _ in 0..self.pool.slots() {
                 scope.spawn(|| {
                     while let Some(entry) = next() {
                         let outcome = self.load(entry);
+                        count(outcome.result.is_ok());
                         outcomes.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(outcome);
                     }
                 });

@@ -5,6 +5,7 @@
 mod commands;
 mod hostile;
 mod logging;
+mod memory;
 mod program;
 mod settings;
 mod starting;

@@ -26,6 +26,15 @@ fn a_server_with_a_broken_model_stays_unready_and_says_why() {
 }
 
 #[test]
+fn how_far_loading_is_can_be_read_in_the_log() {
+    let garbage = "tests/fixtures/refused/garbage.onnx";
+    let server = Server::start(&["--models", "models/iris", "--models", garbage]);
+    let last = server.wait_for("loaded 2 of 3 models");
+    assert_eq!((&last["loaded"], &last["failed"], &last["total"]), (&2.into(), &1.into(), &3.into()), "{last}");
+    assert!(last["duration_ms"].is_u64(), "{last}");
+}
+
+#[test]
 fn a_busy_port_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();

@@ -35,9 +35,12 @@ pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadE
     // The message holds a second copy of every weight.
     drop(model);
     let datatypes = declared.inputs.iter().map(|port| port.datatype).collect();
-    let plans = Plans::new(parsed.clone(), datatypes, blame, config);
+    let mut plans = Plans::new(parsed.clone(), datatypes, blame, config);
     let (sample, prepared) = prepare(&plans, &declared)?;
     let signature = interface::signature(declared, &parsed, &prepared, &sample)?;
+    if signature.inputs.iter().flat_map(|port| &port.shape).all(|dim| dim.fixed().is_some()) {
+        plans.seal();
+    }
     let about = About { signature, summary, classes: notes.classes, categories };
     Ok(TractSession::new(about, plans, sample, nan_stoppers, source.bytes.len()))
 }

@@ -1,6 +1,7 @@
 //! Optimised plans of one model, one per distinct set of input shapes, in practice one per batch size. A plan for known
 //! sizes is several times faster on convolutions than a plan for free ones, and it is the only kind that recurrent
-//! models run with at all. It is also costly: milliseconds to seconds to build, and it packs its own copy of the weights.
+//! models run with at all. It is also costly: milliseconds to seconds to build, and it packs the weights anew where an
+//! earlier plan has not laid them out in the same way ([`Weights`]).
 //!
 //! So plans are built on demand, at most `max_plans` are kept, and a shape replaces another only when it is asked for
 //! clearly more often ([`Admission`]). Until then it runs on the one plan for free sizes, which is built when it is first
@@ -8,16 +9,19 @@
 //! pays with a build for every shape beyond the limit. Nobody waits for a build of somebody else's shape.
 
 mod admission;
+mod weights;
 
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tract_onnx::prelude::{
-    InferenceFact, InferenceModel, InferenceModelExt, IntoRunnable, TValue, TVec, TractResult, TypedRunnableModel,
+    InferenceFact, InferenceModel, InferenceModelExt, IntoRunnable, TValue, TVec, TractError, TractResult,
+    TypedRunnableModel,
 };
 
 use self::admission::{Admission, Decision};
+use self::weights::Weights;
 use super::blame::Blame;
 use super::ops::budget;
 use super::windows::{self, Unknown};
@@ -31,7 +35,9 @@ pub type Plan = Arc<TypedRunnableModel>;
 pub type Shapes = Vec<Shape>;
 
 pub struct Plans {
-    model: InferenceModel,
+    /// What plans are made from; nothing once no other will be asked for.
+    model: Option<InferenceModel>,
+    weights: Weights,
     inputs: Vec<DataType>,
     blame: Blame,
     /// Bytes of the largest tensor that may be made.
@@ -53,8 +59,11 @@ impl Plans {
     /// `model` is parsed and not analysed; `inputs` are its element types.
     pub fn new(model: InferenceModel, inputs: Vec<DataType>, blame: Blame, config: &Config) -> Self {
         let kept = Kept { admission: Admission::new(config.max_plans), plans: HashMap::new() };
+        let weights = Weights::default();
+        weights.adopt(&model);
         Self {
-            model,
+            model: Some(model),
+            weights,
             inputs,
             blame,
             max_tensor: config.limits.max_tensor,
@@ -89,11 +98,15 @@ impl Plans {
         }
     }
 
-    /// How many plans hold weights right now.
-    pub fn count(&self) -> usize {
-        let built = |slot: &&Slot| matches!(slot.get(), Some(Ok(_)));
-        let free = usize::from(matches!(self.free.get(), Some(Some(_))));
-        self.kept().plans.values().filter(built).count() + free
+    /// Declares that nobody will ask for shapes without a plan, and frees what only new plans are made from.
+    pub fn seal(&mut self) {
+        self.model = None;
+    }
+
+    /// Bytes of all weights that are held right now, whether to make plans from or by plans; what several hold is
+    /// counted once, and what operators of our own hold is not.
+    pub fn weight_bytes(&self) -> u64 {
+        self.weights.bytes()
     }
 
     /// Whether running these shapes would build nothing, as things stand.
@@ -138,7 +151,7 @@ impl Plans {
     /// Builds a plan for known sizes. Long: analysis, optimisation and packing of the whole model.
     fn build(&self, shapes: &[Shape]) -> Result<Plan, String> {
         self.guarded(|| {
-            let mut model = self.model.clone();
+            let mut model = self.model()?;
             for (at, (shape, datatype)) in shapes.iter().zip(&self.inputs).enumerate() {
                 let fact = InferenceFact::dt_shape(convert::datum_type(*datatype), shape.as_slice());
                 model.set_input_fact(at, fact)?;
@@ -152,6 +165,7 @@ impl Plans {
             // What is unknown still depends on values.
             windows::check(&model, Unknown::Refuse)?;
             model.optimize()?;
+            self.weights.share(&mut model)?;
             model.into_runnable()
         })
     }
@@ -159,11 +173,18 @@ impl Plans {
     /// There is none for a model with a window over an axis of free size: whether it fits could not be checked.
     fn build_free(&self) -> Result<Plan, String> {
         self.guarded(|| {
-            let mut model = self.model.clone().into_typed()?;
+            let mut model = self.model()?.into_typed()?;
             exact::sizes(&mut model)?;
             windows::check(&model, Unknown::Refuse)?;
-            model.into_optimized()?.into_runnable()
+            let mut model = model.into_optimized()?;
+            self.weights.share(&mut model)?;
+            model.into_runnable()
         })
+    }
+
+    /// The model to make a plan from; a copy of the graph, which shares constants.
+    fn model(&self) -> TractResult<InferenceModel> {
+        self.model.clone().ok_or_else(|| TractError::msg("it takes inputs of one shape only"))
     }
 
     fn guarded(&self, work: impl FnOnce() -> TractResult<Plan>) -> Result<Plan, String> {
@@ -227,6 +248,13 @@ mod tests {
     use crate::engine::tract::{dims, proto};
     use crate::tensor::{Shape, Tensor};
 
+    /// How many plans there are.
+    fn count(plans: &Plans) -> usize {
+        let built = |slot: &&Slot| matches!(slot.get(), Some(Ok(_)));
+        let free = usize::from(matches!(plans.free.get(), Some(Some(_))));
+        plans.kept().plans.values().filter(built).count() + free
+    }
+
     fn plans(name: &str, max_plans: usize) -> Plans {
         let file = format!("{}/tests/engine/models/{name}.onnx", env!("CARGO_MANIFEST_DIR"));
         let mut model = proto::decode(&std::fs::read(file).unwrap()).unwrap();
@@ -250,7 +278,32 @@ mod tests {
             run(&plans, &[rows, 2]);
         }
         assert!(plans.free.get().is_some_and(Option::is_some));
-        assert_eq!(plans.count(), 3);
+        assert_eq!(count(&plans), 3);
+    }
+
+    #[test]
+    fn plans_that_lay_weights_out_alike_hold_them_once() {
+        let plans = plans("../../conformance/corpus/torch/mlp_deep_ts", 8);
+        let columns = 12;
+        let alone = plans.weight_bytes();
+        run(&plans, &[64, columns]);
+        let first = plans.weight_bytes();
+        assert!(first > alone, "the graph's own, {alone} bytes, and laid out for kernels");
+        for rows in [128, 192, 256] {
+            run(&plans, &[rows, columns]);
+        }
+        assert_eq!((count(&plans), plans.weight_bytes()), (4, first));
+    }
+
+    #[test]
+    fn a_sealed_model_keeps_its_plans_and_makes_no_other() {
+        let mut plans = plans("one_row_declared", 2);
+        run(&plans, &[1, 2]);
+        plans.seal();
+        run(&plans, &[1, 2]);
+        let two = Tensor::from_vec(Shape::from_slice(&[2, 2]), vec![1f32; 4]).unwrap();
+        let refused = plans.run(&[two.shape().into()], [convert::to_tract(&two).unwrap()].into_iter().collect());
+        assert!(refused.unwrap_err().contains("one shape only"));
     }
 
     #[test]
@@ -261,7 +314,7 @@ mod tests {
                 run(&plans, &[1, 1, side, side]);
             }
             assert!(plans.free.get().is_some_and(Option::is_none), "{model}");
-            assert_eq!(plans.count(), 2);
+            assert_eq!(count(&plans), 2);
         }
     }
 
@@ -305,7 +358,7 @@ mod tests {
             run(&plans, &[batch, 5, 3]);
         }
         assert!(plans.free.get().is_some_and(Option::is_none));
-        assert_eq!(plans.count(), 2);
+        assert_eq!(count(&plans), 2);
     }
 
     #[test]

@@ -17,9 +17,9 @@ pub struct TractSession {
     sample: Vec<Shape>,
     /// The nodes that may turn NaN into a number.
     nan_stoppers: nan::Stoppers,
-    /// Size of the graph with its weights, wherever they are: in tensors, in attributes (linear models, trees) or in
-    /// files beside it.
-    stored_bytes: u64,
+    /// Bytes of weights beyond the graph's tensors: those in attributes (linear models, trees), which operators of our
+    /// own hold once for all plans.
+    attribute_bytes: u64,
 }
 
 /// What can be told about a model without running it.
@@ -32,8 +32,8 @@ pub struct About {
 
 impl TractSession {
     pub fn new(about: About, plans: Plans, sample: Vec<Shape>, nan_stoppers: nan::Stoppers, file_bytes: usize) -> Self {
-        let stored_bytes = about.summary.weight_bytes.max(file_bytes as u64);
-        Self { about, plans, sample, nan_stoppers, stored_bytes }
+        let attribute_bytes = (file_bytes as u64).saturating_sub(about.summary.weight_bytes);
+        Self { about, plans, sample, nan_stoppers, attribute_bytes }
     }
 
     fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
@@ -86,8 +86,7 @@ impl Session for TractSession {
     }
 
     fn memory_bytes(&self) -> u64 {
-        // The parsed model keeps the weights to build from, and every plan packs them anew.
-        self.stored_bytes.saturating_mul(1 + self.plans.count() as u64)
+        self.plans.weight_bytes() + self.attribute_bytes
     }
 
     fn sample_shapes(&self) -> Vec<Shape> {
