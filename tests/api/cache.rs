@@ -197,7 +197,7 @@ fn answers_that_depend_on_chance_cannot_be_kept() {
     let dice = || Fake::echo(2).depending_on_chance("dice");
     let server = start_engine(dice(), CACHE, api_config());
     let version = server.get("/models/echo").ok()["versions"][0].clone();
-    assert_eq!(version["state"], "Failed");
+    assert_eq!(version["state"], "failed");
     assert!(version["reason"].as_str().is_some_and(|reason| reason.contains("cache") && reason.contains("dice")));
     let server = start_engine(dice(), "", api_config());
     assert_eq!(server.post(ECHO, row(2.0)).status, 200);
