@@ -52,7 +52,7 @@ impl Calibration {
     /// For rows of these inputs' shape; `None` where there is nothing to find out. With no inputs, for rows of the shape
     /// that the model was prepared with.
     pub fn of(lane: &Arc<Lane>, profile: &Arc<Profile>, like: Option<&[Tensor]>) -> Option<Self> {
-        if !lane.session.signature().is_batched() {
+        if !lane.may_batch() {
             return None;
         }
         let rows = distinct_rows(&*lane.session, like)?;
@@ -73,9 +73,6 @@ impl Calibration {
                 }
             }
             return Some(self);
-        }
-        if self.at > 0 && !lane.may_batch() {
-            return None;
         }
         let rows = *SIZES.get(self.at).filter(|&&rows| rows <= lane.tuning.max_batch.max(1))?;
         let inputs = self.batch(rows)?;
