@@ -95,7 +95,10 @@ impl Kept {
     /// The same matrices with shared bytes; the tensor itself where they are shared already.
     fn matrices(&mut self, tensor: &Arc<Tensor>, matrices: &PackedMatrixStorage) -> Arc<Tensor> {
         let mut values: TVec<_> = matrices.values().iter().cloned().collect();
-        let moved = values.iter_mut().fold(false, |moved, value| self.matrix(value) || moved);
+        let mut moved = false;
+        for value in &mut values {
+            moved |= self.matrix(value);
+        }
         if !moved {
             return Arc::clone(tensor);
         }
