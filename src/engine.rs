@@ -95,7 +95,7 @@ pub trait Session: Send + Sync + 'static {
         false
     }
 
-    /// Estimate of the memory the session holds: weights times the plans that pack their own copy.
+    /// Estimate of the memory the session holds: weights in every form in which they are kept, each counted once.
     fn memory_bytes(&self) -> u64;
 
     /// Shapes of the inputs, in the signature's order, that the model was prepared with: a batch of one, and for other

@@ -33,8 +33,8 @@ use super::{Engine, Inspection, LoadError, ModelSource, Session, guard};
 #[serde(default)]
 pub struct Config {
     /// Optimised plans kept per model, one per batch size (or other set of input shapes) that is in use; one more is
-    /// kept for sizes that are not worth their own. Each packs its own copy of the weights: a larger number trades
-    /// memory for speed at many different batch sizes. At least 1.
+    /// kept for sizes that are not worth their own. Each lays the weights out for its kernels, and shares what another has
+    /// laid out alike: a larger number trades memory for speed at many different batch sizes. At least 1.
     pub max_plans: usize,
     pub limits: Limits,
 }

@@ -32,6 +32,7 @@ fn a_model_that_is_dropped_gives_its_memory_back() {
 
 #[test]
 #[ignore = "the child of the test above"]
+#[allow(clippy::print_stdout, reason = "its answer to the parent")]
 fn load_and_drop() {
     let rounds = std::env::var("ONNXD_SOAK").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
     let source = ModelSource { bytes: model().into(), directory: None };

@@ -11,7 +11,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 use tract_onnx::prelude::{Arc, Blob, DatumType, InferenceModel, TVec, Tensor, TractResult, TypedModel};
 use tract_onnx::tract_core::ops::konst::Const;
 use tract_onnx::tract_core::ops::matmul::optimized::{MatMulOperand, OptMatMul, ProtoFusedSpec};
-use tract_onnx::tract_core::tract_linalg::mmm::{EagerPackedInput, MMMInputValue, PackedMatrixStorage};
+use tract_onnx::tract_core::tract_linalg::mmm::{
+    EagerPackedInput, MMMInputValue, PackedExoticFact, PackedMatrixStorage,
+};
+use tract_onnx::tract_core::tract_linalg::pack::PackedFormat;
 
 /// Bytes from which on a tensor is looked after; what is smaller is not worth the books.
 const LEAST: usize = 256;
@@ -25,9 +28,9 @@ pub struct Weights {
 #[derive(Default)]
 struct Kept {
     /// As the graph has them: shape and element type count.
-    tensors: Pieces<Tensor>,
-    /// Laid out for kernels: bytes alone.
-    packed: Pieces<Blob>,
+    tensors: Pieces<Tensor, (DatumType, TVec<usize>)>,
+    /// Laid out for kernels.
+    packed: Pieces<Blob, PackedExoticFact>,
 }
 
 impl Weights {
@@ -89,13 +92,20 @@ impl Kept {
         if !tensor.datum_type().is_copy() || !tensor.is_plain_ram() {
             return Arc::clone(tensor);
         }
-        self.tensors.shared(tensor)
+        let about = (tensor.datum_type(), tensor.shape().into());
+        let bytes = tensor.as_bytes();
+        let parts = bytes.chunks(bytes.len().div_ceil(SAMPLES).max(1));
+        // By their bits: a zero has a sign.
+        self.tensors.shared(tensor, about, bytes.len(), sketch(parts), |a, b| a.as_bytes() == b.as_bytes())
     }
 
     /// The same matrices with shared bytes; the tensor itself where they are shared already.
     fn matrices(&mut self, tensor: &Arc<Tensor>, matrices: &PackedMatrixStorage) -> Arc<Tensor> {
         let mut values: TVec<_> = matrices.values().iter().cloned().collect();
-        let moved = values.iter_mut().fold(false, |moved, value| self.matrix(value) || moved);
+        let mut moved = false;
+        for value in &mut values {
+            moved |= self.matrix(value);
+        }
         if !moved {
             return Arc::clone(tensor);
         }
@@ -106,84 +116,73 @@ impl Kept {
     /// Whether the matrix has other bytes now, equal ones.
     fn matrix(&mut self, matrix: &mut Box<dyn MMMInputValue>) -> bool {
         let Some(packed) = matrix.downcast_mut::<EagerPackedInput>() else { return false };
-        let shared = self.packed.shared(&packed.packed);
+        let about = packed.fact.clone();
+        let panel = packed.panel_bytes.max(1);
+        // Behind each panel are bytes that kernels may read and never use, and that nobody has set.
+        let format = about.format.downcast_ref::<PackedFormat>();
+        let used = format.map_or(panel, |format| (packed.k() * format.r * format.dt.size_of()).min(panel));
+        let blob = &packed.packed;
+        let every = blob.len().div_ceil(panel).div_ceil(SAMPLES).max(1);
+        let sketch = sketch(panels(blob, panel, used).step_by(every));
+        let same = |a: &Blob, b: &Blob| panels(a, panel, used).eq(panels(b, panel, used));
+        let shared = self.packed.shared(blob, about, blob.len(), sketch, same);
         let moved = !Arc::ptr_eq(&shared, &packed.packed);
         packed.packed = shared;
         moved
     }
 }
 
-/// Something made of bytes.
-trait Piece {
-    fn bytes(&self) -> &[u8];
-
-    /// Whether one may stand for the other.
-    fn is_same(&self, other: &Self) -> bool;
+/// The bytes that count of each panel.
+fn panels(blob: &Blob, panel: usize, used: usize) -> impl Iterator<Item = &[u8]> {
+    blob.as_bytes().chunks(panel).map(move |bytes| bytes.get(..used).unwrap_or(bytes))
 }
 
-impl Piece for Blob {
-    fn bytes(&self) -> &[u8] {
-        self.as_bytes()
-    }
+/// How many places of a piece are looked at to find those that may be equal.
+const SAMPLES: usize = 32;
 
-    fn is_same(&self, other: &Self) -> bool {
-        // Alignment and bytes.
-        self == other
-    }
+/// Pieces by a hash of a part of them; they are compared whole before one is taken for another. `A` is what they must
+/// agree in besides their bytes.
+struct Pieces<P, A>(HashMap<u64, Vec<Held<P, A>>>);
+
+struct Held<P, A> {
+    piece: Weak<P>,
+    about: A,
+    bytes: usize,
 }
 
-impl Piece for Tensor {
-    fn bytes(&self) -> &[u8] {
-        self.as_bytes()
-    }
-
-    /// By its bits: a zero has a sign.
-    fn is_same(&self, other: &Self) -> bool {
-        let about = |tensor: &Self| -> (DatumType, TVec<usize>) { (tensor.datum_type(), tensor.shape().into()) };
-        about(self) == about(other) && self.as_bytes() == other.as_bytes()
-    }
-}
-
-/// Pieces by a hash of a part of them; they are compared whole before one is taken for another.
-struct Pieces<P>(HashMap<u64, Vec<(Weak<P>, usize)>>);
-
-impl<P> Default for Pieces<P> {
+impl<P, A> Default for Pieces<P, A> {
     fn default() -> Self {
         Self(HashMap::new())
     }
 }
 
-impl<P: Piece> Pieces<P> {
+impl<P, A: PartialEq> Pieces<P, A> {
     /// The piece to use for this one: an equal one that is there already, or itself.
-    fn shared(&mut self, piece: &Arc<P>) -> Arc<P> {
-        let bytes = piece.bytes();
-        if bytes.len() < LEAST {
+    fn shared(&mut self, piece: &Arc<P>, about: A, bytes: usize, sketch: u64, same: impl Fn(&P, &P) -> bool) -> Arc<P> {
+        if bytes < LEAST {
             return Arc::clone(piece);
         }
-        let alike = self.0.entry(sketch(bytes)).or_default();
-        alike.retain(|(kept, _)| kept.strong_count() > 0);
-        let known = alike.iter().filter_map(|(kept, _)| kept.upgrade());
-        if let Some(known) = known.into_iter().find(|known| Arc::ptr_eq(known, piece) || known.is_same(piece)) {
-            return known;
-        }
-        alike.push((Arc::downgrade(piece), bytes.len()));
-        Arc::clone(piece)
+        let alike = self.0.entry(sketch).or_default();
+        alike.retain(|held| held.piece.strong_count() > 0);
+        let mut known = alike.iter().filter(|held| held.about == about && held.bytes == bytes);
+        let known =
+            known.find_map(|held| held.piece.upgrade().filter(|known| Arc::ptr_eq(known, piece) || same(known, piece)));
+        known.unwrap_or_else(|| {
+            alike.push(Held { piece: Arc::downgrade(piece), about, bytes });
+            Arc::clone(piece)
+        })
     }
 
     fn bytes(&self) -> u64 {
-        let held = self.0.values().flatten().filter(|(kept, _)| kept.strong_count() > 0);
-        held.map(|(_, bytes)| *bytes as u64).sum()
+        let held = self.0.values().flatten().filter(|held| held.piece.strong_count() > 0);
+        held.map(|held| held.bytes as u64).sum()
     }
 }
 
-/// A hash of the length and of samples all over: weights that differ do so nearly everywhere.
-fn sketch(bytes: &[u8]) -> u64 {
-    const SAMPLES: usize = 32;
+/// A hash of the first bytes of each part: weights that differ do so nearly everywhere.
+fn sketch<'b>(parts: impl Iterator<Item = &'b [u8]>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    bytes.len().hash(&mut hasher);
-    for chunk in bytes.chunks(bytes.len().div_ceil(SAMPLES)) {
-        chunk.first_chunk::<8>().hash(&mut hasher);
-    }
+    parts.for_each(|part| part.first_chunk::<8>().hash(&mut hasher));
     hasher.finish()
 }
 
@@ -194,24 +193,24 @@ mod tests {
 
     #[test]
     fn equal_pieces_become_one_and_are_counted_once() {
-        let mut pieces = Pieces::default();
+        let mut kept = Kept::default();
         let make = |last: f32| {
             let mut values = vec![0.5f32; 1000];
             values[999] = last;
             Arc::new(tensor1(&values))
         };
         let (first, second, other) = (make(0.0), make(0.0), make(-0.0));
-        assert!(Arc::ptr_eq(&pieces.shared(&first), &first));
-        assert!(Arc::ptr_eq(&pieces.shared(&second), &first));
-        assert_eq!(pieces.bytes(), 4000);
+        assert!(Arc::ptr_eq(&kept.tensor(&first), &first));
+        assert!(Arc::ptr_eq(&kept.tensor(&second), &first));
+        assert_eq!(kept.tensors.bytes(), 4000);
         // Zeros differ in their sign, and shapes in themselves.
-        assert!(Arc::ptr_eq(&pieces.shared(&other), &other));
+        assert!(Arc::ptr_eq(&kept.tensor(&other), &other));
         let row = Arc::new(tensor1(&[0.0f32; 1000]).into_shape(&[1, 1000]).unwrap());
         let flat = Arc::new(tensor1(&[0.0f32; 1000]));
-        assert!(Arc::ptr_eq(&pieces.shared(&row), &row));
-        assert!(Arc::ptr_eq(&pieces.shared(&flat), &flat));
-        assert_eq!(pieces.bytes(), 16_000);
+        assert!(Arc::ptr_eq(&kept.tensor(&row), &row));
+        assert!(Arc::ptr_eq(&kept.tensor(&flat), &flat));
+        assert_eq!(kept.tensors.bytes(), 16_000);
         drop((first, second, other, row));
-        assert_eq!(pieces.bytes(), 4000);
+        assert_eq!(kept.tensors.bytes(), 4000);
     }
 }
