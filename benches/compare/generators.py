@@ -34,8 +34,6 @@ class CannotDo(RuntimeError):
 class Onnxd:
     """`onnxd bench`, of any build: the measured server may be another."""
 
-    opens = True
-
     def __init__(self, program, cores, nice=0):
         self.program, self.cores, self.nice = program, cores, nice
 
@@ -43,7 +41,8 @@ class Onnxd:
         out = tempfile.NamedTemporaryFile(dir=work, suffix=".json", delete=False).name
         command = [self.program, "bench", server.url + question.path, "--body", question.file(work)]
         command += ["--content-type", question.content_type, "--connections", connections, "--threads", 1]
-        command += ["--duration", f"{seconds:g}s", "--warm-up", f"{round(warm_up * 1000)}ms", "--json", out, "--pid", server.pid]
+        command += ["--duration", f"{round(seconds * 1000)}ms", "--warm-up", f"{round(warm_up * 1000)}ms"]
+        command += ["--json", out, "--pid", server.pid]
         for name, value in [*question.headers, *headers]:
             command += ["--header", f"{name}: {value}"]
         if rate:
@@ -80,8 +79,6 @@ end
 
 
 class Wrk:
-    opens = False
-
     def __init__(self, program, cores, nice=0):
         self.program, self.cores, self.nice = program, cores, nice
 

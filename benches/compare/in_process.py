@@ -66,7 +66,7 @@ class Command:
     def microseconds(self, seconds):
         """Nothing where there is no such command."""
         out = tempfile.NamedTemporaryFile(dir=self.work, suffix=".json", delete=False).name
-        command = [*self.command, "--duration", f"{seconds:g}s", "--json", out]
+        command = [*self.command, "--duration", f"{round(seconds * 1000)}ms", "--json", out]
         spawn(command, self.cores, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).communicate()
         try:
             level = json.loads(Path(out).read_text())["targets"][0]["levels"][0]
