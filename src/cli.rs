@@ -1,6 +1,7 @@
 //! The command line: what can be asked of the program, and the exit code of each answer. 0 is success, 1 a failure, 2 a
 //! command line that makes no sense. Results go to standard output, everything else to standard error.
 
+mod bench;
 mod check;
 mod engine;
 mod inspect;
@@ -37,6 +38,8 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Load and verify all models, and say what is wrong with those that fail
     Check(check::Check),
+    /// Measure how fast a server answers, or a model file runs
+    Bench(Box<bench::Bench>),
     /// Ask a running server whether it is ready; the container's health check
     Probe(probe::Probe),
     /// Load a model from standard input within limits; what the program starts itself for to try one
@@ -65,6 +68,7 @@ pub fn run() -> ExitCode {
         Command::Predict(predict) => predict.run(),
         Command::Inspect(inspect) => inspect.run(),
         Command::Check(check) => check.run(),
+        Command::Bench(bench) => bench.run(),
         Command::Probe(probe) => probe.run(),
         Command::TryModel(model) => model.run(),
     };

@@ -112,7 +112,7 @@ fn probe_is_yes_or_no() {
 fn help_and_version_are_no_failures() {
     assert!(Outcome::of(&mut onnxd(&["--version"])).succeeded().contains(env!("CARGO_PKG_VERSION")));
     let help = Outcome::of(&mut onnxd(&["--help"])).succeeded();
-    for command in ["serve", "predict", "inspect", "check", "probe"] {
+    for command in ["serve", "predict", "inspect", "check", "bench", "probe"] {
         assert!(help.contains(command), "{command}");
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test may fail by panicking")]
 
+mod bench;
 mod commands;
 mod hostile;
 mod logging;

@@ -1,0 +1,231 @@
+//! Load for a server. In a closed loop each connection sends its next request when the answer has come; in an open loop
+//! requests leave at times fixed beforehand, over whichever connection is free, and their latencies count from those times.
+
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+use tokio::time::sleep_until;
+
+use super::super::Failure;
+use super::connection::{Connection, Exchanged};
+use super::generator::Generator;
+use super::request::Request;
+use super::schedule::Schedule;
+use super::tally::{Failed, Tally};
+use super::url::Url;
+
+/// Pause of a connection after a failure, so that a server that is gone is not asked as fast as it can refuse.
+const AFTER_FAILURE: Duration = Duration::from_millis(10);
+/// The runtime's timer has steps of a millisecond; what is left after it is waited for by looking at the clock.
+const TIMER_STEP: Duration = Duration::from_millis(2);
+
+/// How requests follow each other.
+#[derive(Clone, Debug)]
+pub(super) enum Pace {
+    /// As fast as answers come.
+    Closed,
+    /// So many per second over all threads; at random times if there is something to draw them from.
+    Open { rate: f64, random: Option<Rng> },
+}
+
+/// A load, to be shared out to threads.
+#[derive(Clone, Debug)]
+pub(super) struct Load {
+    pub(super) pace: Pace,
+    pub(super) connections: usize,
+    pub(super) threads: usize,
+    /// How long to wait for outstanding answers at the end.
+    pub(super) timeout: Duration,
+}
+
+/// One thread of it.
+pub(super) struct Client {
+    runtime: Runtime,
+    /// Taken while load is made.
+    connections: Vec<Connection>,
+    request: Request,
+    pace: Pace,
+    timeout: Duration,
+    part: (usize, usize),
+}
+
+impl Load {
+    /// Connects, as far as the server lets it; what fails is tried again, and counted, with the first request.
+    pub(super) fn clients(&self, url: &Url, request: &Request) -> Result<Vec<Client>, Failure> {
+        let threads = self.threads.min(self.connections);
+        (0..threads)
+            .map(|part| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                let count = (self.connections + threads - 1 - part) / threads;
+                let mut connections: Vec<_> = (0..count).map(|_| Connection::new(url.address)).collect();
+                runtime.block_on(async {
+                    for connection in &mut connections {
+                        if connection.open().await.is_err() {
+                            break;
+                        }
+                    }
+                });
+                let mut pace = self.pace.clone();
+                if let Pace::Open { random: Some(random), .. } = &mut pace {
+                    (0..part).for_each(|_| *random = random.fork());
+                }
+                let (request, timeout) = (request.clone(), self.timeout);
+                Ok(Client { runtime, connections, request, pace, timeout, part: (part, threads) })
+            })
+            .collect()
+    }
+}
+
+impl Generator for Client {
+    fn generate(&mut self, lasting: Duration) -> Result<Tally, Failure> {
+        let begun = Instant::now();
+        let lane = Lane {
+            request: self.request.clone(),
+            end: begun + lasting,
+            patience: begun + lasting + self.timeout,
+            tally: Arc::new(Mutex::new(Tally::begin(begun)?)),
+        };
+        let schedule = match &mut self.pace {
+            Pace::Closed => None,
+            Pace::Open { rate, random } => {
+                let random = random.as_mut().map(Rng::fork);
+                let schedule = Schedule::new(begun, lasting, *rate, self.part, random);
+                Some(Arc::new(tokio::sync::Mutex::new(schedule)))
+            }
+        };
+        let mut lanes = JoinSet::new();
+        for connection in self.connections.drain(..) {
+            let lane = lane.clone();
+            match &schedule {
+                None => lanes.spawn_on(lane.closed(connection), self.runtime.handle()),
+                Some(schedule) => lanes.spawn_on(lane.open(connection, Arc::clone(schedule)), self.runtime.handle()),
+            };
+        }
+        self.connections = self.runtime.block_on(lanes.join_all());
+        let mut tally = lane.tally().clone();
+        if let Some(schedule) = schedule {
+            let mut schedule = schedule.blocking_lock();
+            while let Some(intended) = schedule.next() {
+                tally.planned += 1;
+                tally.unsent(intended, schedule.end());
+                schedule.advance();
+            }
+        }
+        Ok(tally)
+    }
+}
+
+/// What one connection does for one stretch of load.
+#[derive(Clone)]
+struct Lane {
+    request: Request,
+    /// No request leaves after this.
+    end: Instant,
+    /// No answer is waited for after this.
+    patience: Instant,
+    /// Of the thread; never held across a wait.
+    tally: Arc<Mutex<Tally>>,
+}
+
+impl Lane {
+    async fn closed(self, mut connection: Connection) -> Connection {
+        let mut patience = pin!(sleep_until(self.patience.into()));
+        let mut now = Instant::now();
+        while now < self.end {
+            let sent = now;
+            let exchanged = tokio::select! {
+                biased;
+                exchanged = connection.exchange(&self.request, None) => Some(exchanged),
+                () = &mut patience => None,
+            };
+            now = Instant::now();
+            if !self.book(exchanged, sent, now, &mut connection) {
+                tokio::time::sleep(AFTER_FAILURE).await;
+                now = Instant::now();
+            }
+        }
+        connection
+    }
+
+    async fn open(self, mut connection: Connection, schedule: Arc<tokio::sync::Mutex<Schedule>>) -> Connection {
+        let mut patience = pin!(sleep_until(self.patience.into()));
+        loop {
+            // Free connections queue up here; the first of them waits for the next request's time.
+            let mut next = schedule.lock().await;
+            let Some(intended) = next.next() else { break };
+            let now = Instant::now();
+            if intended <= now && now >= self.end {
+                break;
+            }
+            let sent = wait_until(intended).await;
+            next.advance();
+            drop(next);
+            {
+                let mut tally = self.tally();
+                tally.planned += 1;
+                tally.leaves(intended, sent);
+            }
+            let exchanged = tokio::select! {
+                biased;
+                exchanged = connection.exchange(&self.request, None) => Some(exchanged),
+                () = &mut patience => None,
+            };
+            if !self.book(exchanged, intended, Instant::now(), &mut connection) {
+                tokio::time::sleep(AFTER_FAILURE).await;
+            }
+        }
+        connection
+    }
+
+    /// Whether the server answered.
+    fn book(
+        &self,
+        exchanged: Option<std::io::Result<Exchanged>>,
+        since: Instant,
+        now: Instant,
+        connection: &mut Connection,
+    ) -> bool {
+        let mut tally = self.tally();
+        tally.bytes_out += self.request.bytes.len() as u64;
+        match exchanged {
+            Some(Ok(Exchanged { status, bytes })) => {
+                tally.bytes_in += bytes;
+                match status {
+                    200..300 => tally.succeeded(since, now),
+                    status => tally.failed(Failed::Status(status), now, None),
+                }
+                true
+            }
+            Some(Err(error)) => {
+                tally.failed(Failed::Transport, now, Some(error.to_string()));
+                false
+            }
+            None => {
+                connection.close();
+                tally.failed(Failed::Transport, now, Some("no answer in time".into()));
+                false
+            }
+        }
+    }
+
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits to within microseconds of the time and says when that was. Keeps the thread busy for the last two milliseconds,
+/// between looks at the sockets: any coarser timer would show in the latencies.
+async fn wait_until(time: Instant) -> Instant {
+    loop {
+        let now = Instant::now();
+        match time.checked_duration_since(now) {
+            None | Some(Duration::ZERO) => return now,
+            Some(left) if left > 2 * TIMER_STEP => sleep_until((time - TIMER_STEP).into()).await,
+            Some(_) => tokio::task::yield_now().await,
+        }
+    }
+}

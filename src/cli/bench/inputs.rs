@@ -1,0 +1,95 @@
+//! Tensors to ask a model with, when nobody says which: the rows of its own example, or made up at random.
+
+use fastrand::Rng;
+
+use crate::engine::{RunError, Session, samples};
+use crate::model::Port;
+use crate::tensor::{DataType, Shape, Tensor, element_count};
+
+/// Elements of one tensor; a benchmark that needs more brings its own body.
+const MOST_ELEMENTS: usize = 1 << 26;
+
+/// Random inputs that the model computes with: those of the seed, or else what it was tried with when it was loaded.
+pub(super) fn accepted(session: &dyn Session, rows: usize, seed: u64) -> Result<Vec<Tensor>, RunError> {
+    let shapes = samples::shapes_of_rows(session, rows).unwrap_or_else(|| session.sample_shapes());
+    let random = random(&session.signature().inputs, &shapes, seed);
+    if let Some(inputs) = random
+        && session.run(&inputs).is_ok()
+    {
+        return Ok(inputs);
+    }
+    let sample =
+        if session.signature().is_batched() { samples::sample_of_rows(session, rows) } else { session.sample(0.0) };
+    let inputs = sample.ok_or_else(|| RunError { message: "inputs of that size do not fit into memory".into() })?;
+    session.run(&inputs).map(|_| inputs)
+}
+
+/// Floats between -1 and 1, integers 0 and 1, single letters; `None` where that would be unreasonably large.
+pub(super) fn random(ports: &[Port], shapes: &[Shape], seed: u64) -> Option<Vec<Tensor>> {
+    let mut random = Rng::with_seed(seed);
+    ports.iter().zip(shapes).map(|(port, shape)| random_tensor(port.datatype, shape, &mut random)).collect()
+}
+
+fn random_tensor(datatype: DataType, shape: &Shape, random: &mut Rng) -> Option<Tensor> {
+    let count = element_count(shape).filter(|&count| count <= MOST_ELEMENTS)?;
+    let shape = shape.clone();
+    match datatype {
+        DataType::Bytes => {
+            let letters: Vec<String> = (0..count).map(|_| random.lowercase().to_string()).collect();
+            Tensor::from_strings(shape, letters).ok()
+        }
+        DataType::Bool => Tensor::from_vec(shape, (0..count).map(|_| random.bool()).collect()).ok(),
+        _ if datatype.is_float() => {
+            // Short numbers, as measurements are; digits cost time to read.
+            let number = |_| f32::from(random.i16(-1000..=1000)) / 1000.0;
+            Tensor::from_vec(shape, (0..count).map(number).collect()).ok()?.cast(datatype).ok()
+        }
+        _ => Tensor::from_vec(shape, (0..count).map(|_| u8::from(random.bool())).collect()).ok()?.cast(datatype).ok(),
+    }
+}
+
+/// The tensor with so many rows: its own over and over.
+pub(super) fn with_rows(tensor: &Tensor, rows: usize) -> Option<Tensor> {
+    let own = tensor.rows().filter(|&own| own > 0)?;
+    let mut shape = Shape::from_slice(tensor.shape());
+    *shape.first_mut()? = rows;
+    let count = element_count(&shape).filter(|&count| count <= MOST_ELEMENTS)?;
+    match (tensor.bytes(), tensor.strings()) {
+        (Some(bytes), _) => {
+            let mut bytes = bytes.repeat(rows.div_ceil(own));
+            bytes.truncate(count * tensor.datatype().width()?);
+            Tensor::from_bytes(tensor.datatype(), shape, bytes.into()).ok()
+        }
+        (_, Some(strings)) => {
+            let strings: Vec<_> = strings.iter().cycle().take(count).cloned().collect();
+            Tensor::from_strings(shape, strings).ok()
+        }
+        (None, None) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_repeat() {
+        let two = Tensor::from_vec(&[2, 2][..], vec![1f32, 2.0, 3.0, 4.0]).unwrap();
+        let three = with_rows(&two, 3).unwrap();
+        assert_eq!(three.values::<f32>().unwrap()[..], [1.0, 2.0, 3.0, 4.0, 1.0, 2.0]);
+        assert_eq!(with_rows(&two, 1).unwrap().shape(), [1, 2]);
+        let words = Tensor::from_strings(&[1][..], vec!["a".to_owned()]).unwrap();
+        assert_eq!(with_rows(&words, 2).unwrap().strings().unwrap(), ["a", "a"]);
+    }
+
+    #[test]
+    fn every_type_can_be_made_up_and_again_from_its_seed() {
+        let port = |datatype| Port { name: "x".into(), datatype, shape: Vec::new(), description: None };
+        let ports = DataType::ALL.map(port);
+        let shapes = vec![Shape::from_slice(&[2, 3]); ports.len()];
+        let made = random(&ports, &shapes, 1).unwrap();
+        assert!(made.iter().zip(&ports).all(|(tensor, port)| tensor.datatype() == port.datatype && tensor.len() == 6));
+        assert_eq!(made, random(&ports, &shapes, 1).unwrap());
+        assert_ne!(made, random(&ports, &shapes, 2).unwrap());
+    }
+}

@@ -1,0 +1,257 @@
+//! The results for people: a line per level and target. Of several rounds it shows the medians; of several targets, how they
+//! stand to the first.
+
+use super::level::Mode;
+use super::report::{Measured, Report, Target};
+
+/// `about`: what each target is asked.
+pub(super) fn table(report: &Report, about: &[String]) -> String {
+    let several = report.targets.len() > 1;
+    let mut text = String::new();
+    for (index, (target, about)) in report.targets.iter().zip(about).enumerate() {
+        let letter = if several { format!("{}  ", letter(index)) } else { String::new() };
+        text += &format!("{letter}{}  ({about})\n", target.target);
+    }
+    let rounds = report.conditions.rounds;
+    let medians = if rounds > 1 { format!(", medians of {rounds} rounds") } else { String::new() };
+    let (duration, warm_up) = (report.conditions.duration_s, report.conditions.warm_up_s);
+    text += &format!("{duration} s a level after {warm_up} s of warm-up{medians}; latencies in ms\n\n");
+
+    let lines: Vec<Line> = lines(&report.targets);
+    let used = lines.iter().any(|line| line.cpu.is_some());
+    let mut rows = vec![titles(several, used)];
+    rows.extend(lines.iter().map(|line| line.cells(several, used)));
+    text + &aligned(&rows)
+}
+
+fn letter(index: usize) -> String {
+    match u8::try_from(index) {
+        Ok(index @ 0..26) => char::from(b'A' + index).into(),
+        _ => (index + 1).to_string(),
+    }
+}
+
+/// One level of one target over all rounds.
+struct Line {
+    load: String,
+    target: String,
+    requests: f64,
+    rows: f64,
+    /// p50, p90, p99, p99.9, max.
+    latencies: [f64; 5],
+    bytes: [f64; 2],
+    cpu: Option<f64>,
+    rss: Option<u64>,
+    to_first: Option<[f64; 2]>,
+    errors: String,
+}
+
+fn lines(targets: &[Target]) -> Vec<Line> {
+    let mut keys = Vec::new();
+    for level in targets.iter().flat_map(|target| &target.levels) {
+        let key = key(level);
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    // Sweep first, then the rates, each in the order that they ran.
+    keys.sort_by_key(|key| key.0);
+    let mut lines = Vec::new();
+    for wanted in &keys {
+        for (index, target) in targets.iter().enumerate() {
+            let levels: Vec<&Measured> = target.levels.iter().filter(|level| key(level) == *wanted).collect();
+            if let Some(line) = Line::of(index, &levels, targets.first(), wanted) {
+                lines.push(line);
+            }
+        }
+    }
+    lines
+}
+
+/// What makes two measurements the same level.
+type Key = (bool, usize, Option<u64>, Option<u64>);
+
+fn key(level: &Measured) -> Key {
+    let rate = if level.rate_percent.is_some() { None } else { level.rate };
+    (level.mode == Mode::Open, level.connections, rate.map(f64::to_bits), level.rate_percent.map(f64::to_bits))
+}
+
+impl Line {
+    fn of(index: usize, levels: &[&Measured], first: Option<&Target>, wanted: &Key) -> Option<Self> {
+        let one = levels.first()?;
+        let of = |get: fn(&Measured) -> f64| median(levels.iter().map(|level| get(level)).collect());
+        let (requests, p99) = (of(|level| level.requests_per_second), of(|level| level.latency_ms.p99));
+        let to_first = first.filter(|_| index > 0).and_then(|first| {
+            // A model file is what everything else is held against, however much load that is under.
+            let alone = first.engine.is_some() && first.levels.iter().all(|level| key(level) == key(&first.levels[0]));
+            let of_first: Vec<_> = first.levels.iter().filter(|level| alone || key(level) == *wanted).collect();
+            let of = |get: fn(&Measured) -> f64| median(of_first.iter().map(|level| get(level)).collect());
+            Some([requests / of(|level| level.requests_per_second), p99 / of(|level| level.latency_ms.p99)])
+                .filter(|ratios| !of_first.is_empty() && ratios.iter().all(|ratio| ratio.is_finite()))
+        });
+        let cpu: Vec<f64> = levels.iter().filter_map(|level| level.server_cpu_us_per_request).collect();
+        Some(Self {
+            load: load(one),
+            target: letter(index),
+            requests,
+            rows: of(|level| level.rows_per_second),
+            latencies: [
+                of(|level| level.latency_ms.p50),
+                of(|level| level.latency_ms.p90),
+                p99,
+                of(|level| level.latency_ms.p99_9),
+                of(|level| level.latency_ms.max),
+            ],
+            bytes: [of(|level| rate(level.bytes_in, level)), of(|level| rate(level.bytes_out, level))],
+            cpu: (!cpu.is_empty()).then(|| median(cpu)),
+            rss: levels.iter().filter_map(|level| level.server_peak_rss_bytes).max(),
+            to_first,
+            errors: errors(levels),
+        })
+    }
+
+    fn cells(&self, several: bool, used: bool) -> Vec<String> {
+        let mut cells = vec![self.load.clone()];
+        if several {
+            cells.push(self.target.clone());
+        }
+        cells.extend([grouped(self.requests), grouped(self.rows)]);
+        cells.extend(self.latencies.map(digits));
+        cells.extend(self.bytes.map(|bytes| digits(bytes / 1e6)));
+        if used {
+            cells.push(self.cpu.map_or_else(|| "-".into(), digits));
+            cells.push(self.rss.map_or_else(|| "-".into(), |bytes| digits(bytes as f64 / 1e6)));
+        }
+        if several {
+            let ratio =
+                |index: usize| self.to_first.map_or_else(|| "-".into(), |ratios| format!("{:.2}", ratios[index]));
+            cells.extend([ratio(0), ratio(1)]);
+        }
+        cells.push(self.errors.clone());
+        cells
+    }
+}
+
+fn titles(several: bool, used: bool) -> Vec<String> {
+    let mut titles = vec!["load"];
+    if several {
+        titles.push("");
+    }
+    titles.extend(["requests/s", "rows/s", "p50", "p90", "p99", "p99.9", "max", "MB/s in", "out"]);
+    if used {
+        titles.extend(["CPU µs", "RSS MB"]);
+    }
+    if several {
+        titles.extend(["rate:A", "p99:A"]);
+    }
+    titles.push("errors");
+    titles.into_iter().map(Into::into).collect()
+}
+
+fn load(level: &Measured) -> String {
+    let rate = level.rate.map(|rate| format!("{}/s", grouped(rate))).unwrap_or_default();
+    match (level.mode, level.rate_percent) {
+        (Mode::Closed, _) => level.connections.to_string(),
+        (Mode::Open, None) => rate,
+        (Mode::Open, Some(percent)) => format!("{percent}% = {rate}"),
+    }
+}
+
+/// What went wrong, over all rounds.
+fn errors(levels: &[&Measured]) -> String {
+    let sum = |get: fn(&Measured) -> u64| levels.iter().map(|level| get(level)).sum::<u64>();
+    let mut counts: Vec<(String, u64)> = Vec::new();
+    for (name, count) in levels.iter().flat_map(|level| &level.errors) {
+        match counts.iter_mut().find(|(known, _)| known == name) {
+            Some((_, sum)) => *sum += count,
+            None => counts.push((name.clone(), *count)),
+        }
+    }
+    counts.extend([("late".into(), sum(|level| level.late)), ("unsent".into(), sum(|level| level.unsent))]);
+    let words = counts.iter().filter(|(_, count)| *count > 0);
+    let words: Vec<String> = words.map(|(name, count)| format!("{name}: {}", grouped(*count as f64))).collect();
+    if words.is_empty() { "0".into() } else { words.join(", ") }
+}
+
+fn rate(bytes: u64, level: &Measured) -> f64 {
+    if level.seconds > 0.0 { bytes as f64 / level.seconds } else { 0.0 }
+}
+
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    let middle = numbers.len() / 2;
+    match numbers.len() {
+        0 => f64::NAN,
+        length if length % 2 == 1 => numbers[middle],
+        _ => f64::midpoint(numbers[middle - 1], numbers[middle]),
+    }
+}
+
+/// Three digits, or all of them before the point.
+fn digits(number: f64) -> String {
+    let before = number.abs().max(0.1).log10().floor();
+    let after = (2.0 - before).clamp(0.0, 3.0) as usize;
+    format!("{number:.after$}")
+}
+
+/// With a comma between thousands; small numbers with three digits.
+fn grouped(number: f64) -> String {
+    if number < 100.0 && number.fract() != 0.0 {
+        return digits(number);
+    }
+    let text = format!("{number:.0}");
+    let mut grouped = String::new();
+    for (index, digit) in text.char_indices() {
+        if index > 0 && (text.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// Columns as wide as their widest cell, numbers to the right, the last one to the left.
+fn aligned(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let last = columns - 1;
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .enumerate()
+            .map(|(column, (cell, &width))| if column == last { cell.clone() } else { format!("{cell:>width$}") })
+            .collect();
+        text += cells.join("  ").trim_end();
+        text.push('\n');
+    }
+    text.trim_end().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_the_digits_that_matter() {
+        for (number, text) in
+            [(0.0123, "0.012"), (0.5, "0.500"), (1.234, "1.23"), (12.34, "12.3"), (123.4, "123"), (0.0, "0.000")]
+        {
+            assert_eq!(digits(number), text);
+        }
+        for (number, text) in
+            [(0.0, "0"), (7.0, "7"), (7.25, "7.25"), (999.4, "999"), (1234.5, "1,234"), (1234567.0, "1,234,567")]
+        {
+            assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn the_median_lies_in_the_middle() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert!(median(Vec::new()).is_nan());
+    }
+}
