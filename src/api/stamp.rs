@@ -14,7 +14,7 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// Puts them on an answer to a request that came at `start`.
 pub(super) fn stamp(headers: &mut HeaderMap, model: &ModelId, timings: Timings, start: Instant) {
     headers.insert(X_MODEL_VERSION, HeaderValue::from(model.version.0));
-    let digest = Text::new().put("sha256:").put(&model.digest.hexadecimal());
+    let digest = Text::new().put("sha256:").put(model.digest.hexadecimal());
     headers.insert(X_MODEL_DIGEST, digest.value());
     let timing = Text::new().put("queue;dur=").milliseconds(timings.queue);
     let timing = timing.put(", compute;dur=").milliseconds(timings.compute);
