@@ -21,7 +21,7 @@ pub(super) fn stamp(
     start: Instant,
 ) {
     headers.insert(X_MODEL_VERSION, HeaderValue::from(model.version.0));
-    let digest = Text::new().put("sha256:").put(&model.digest.hexadecimal());
+    let digest = Text::new().put("sha256:").put(model.digest.hexadecimal());
     headers.insert(X_MODEL_DIGEST, digest.value());
     if let Some(cache) = cache {
         headers.insert(X_CACHE, HeaderValue::from_static(cache.word()));
