@@ -37,11 +37,13 @@ use self::report::{Conditions, Measured, Report};
 use self::request::{Message, header};
 use self::target::{Asked, Manner, Named, Target};
 use super::engine::EngineFlags;
-use super::{Failure, say};
+use super::{Failure, complain, say};
 use crate::config::{Period, Text};
 
 /// Rounds where targets are compared: the fewest with a median that one disturbed round leaves alone.
 const ROUNDS_TO_COMPARE: usize = 3;
+
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Args)]
 pub(super) struct Bench {
@@ -145,6 +147,12 @@ impl Bench {
         if manner.duration.is_zero() {
             return Err(Failure("--duration 0: nothing can be measured in no time".into()));
         }
+        for (flag, time) in [("duration", manner.duration), ("warm-up", manner.warm_up), ("timeout", self.timeout.0.0)]
+        {
+            if time > LONGEST {
+                return Err(Failure(format!("--{flag}: a day is the longest that is possible")));
+            }
+        }
         let targets = self.targets()?;
         if targets.iter().any(|target| target.engine().is_some()) && !self.rate.is_empty() {
             return Err(Failure("--rate is for servers; a model file is run as fast as it goes".into()));
@@ -204,7 +212,7 @@ impl Bench {
                 && !(200..300).contains(&status)
             {
                 let words: String = String::from_utf8_lossy(&body).trim().chars().take(400).collect();
-                Progress::start(0, Duration::ZERO).note(&format!("{}: answered {status}: {words}", target.label()));
+                complain(&Failure(format!("{}: answered {status}: {words}", target.label())));
             }
         }
         Ok(targets)
@@ -358,11 +366,15 @@ fn with_rate(level: &Level, before: &[Measured]) -> Option<Level> {
 fn what(level: &Level, target: &Target, rounds: usize) -> String {
     let load = match (level.rate, target.engine()) {
         (Some(rate), _) => format!("{rate:.0}/s"),
-        (None, None) => format!("{} connections", level.connections),
-        (None, Some(_)) => format!("{} threads", level.connections),
+        (None, None) => counted(level.connections, "connection"),
+        (None, Some(_)) => counted(level.connections, "thread"),
     };
     let round = if rounds > 1 { format!("round {} of {rounds}, ", level.round + 1) } else { String::new() };
     format!("{round}{load}, {}", target.label())
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn check(target: &Target, expected: &[u8], timeout: Duration) -> Result<(), Failure> {

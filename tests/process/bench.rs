@@ -9,11 +9,12 @@ use serde_json::Value;
 
 use crate::program::{Outcome, Server, onnxd};
 
-const QUICK: [&str; 6] = ["--duration", "0.2s", "--warm-up", "0.1s", "--json", "-"];
+const QUICK: [&str; 4] = ["--duration", "0.2s", "--json", "-"];
 const ROW: &str = r#"{"inputs":[{"name":"measurements","shape":[1,4],"datatype":"FP32","data":[5.1,3.5,1.4,0.2]}]}"#;
 
 fn bench(arguments: &[&str]) -> Outcome {
-    Outcome::of(onnxd(&["bench"]).args(arguments).args(QUICK))
+    let warm_up: &[_] = if arguments.contains(&"--warm-up") { &[] } else { &["--warm-up", "0.1s"] };
+    Outcome::of(onnxd(&["bench"]).args(arguments).args(QUICK).args(warm_up))
 }
 
 /// The levels of the first target.
@@ -138,7 +139,7 @@ fn every_way_to_ask_is_a_success() {
         let quick = [arguments, &["--connections", "2", "--fail-on-errors"]].concat();
         assert!(number(&levels(bench(&quick))[0]["requests"]) > 0, "{arguments:?}");
     }
-    let told = Outcome::told(onnxd(&["bench", &infer, "--body", "-"]).args(QUICK), ROW).succeeded();
+    let told = Outcome::told(onnxd(&["bench", &infer, "--body", "-", "--warm-up", "0"]).args(QUICK), ROW).succeeded();
     assert!(told.contains(&infer));
 }
 
@@ -198,7 +199,8 @@ fn what_cannot_be_measured_is_said_at_once() {
     bench(&["nowhere.onnx"]).failed(1, &["nowhere.onnx"]);
     bench(&["neither"]).failed(1, &["http://HOST:PORT/PATH"]);
     bench(&[&running, "--pid", "4294967295"]).failed(1, &["no such process"]);
-    for wrong in [&["--connections", "0"][..], &["--rate", "fast"], &["--duration", "5"], &["--format", "yaml"]] {
+    bench(&[&running, "--warm-up", "25h"]).failed(1, &["--warm-up", "a day"]);
+    for wrong in [&["--connections", "0"][..], &["--rate", "fast"], &["--warm-up", "5"], &["--format", "yaml"]] {
         bench(&[&[&*running][..], wrong].concat()).failed(2, &[wrong[0]]);
     }
 }

@@ -27,7 +27,7 @@ impl FromStr for Rate {
             Some(number) => (number, Self::Percent),
             None => (text, Self::PerSecond),
         };
-        let number = number.trim().parse().ok().filter(|number| (1e-3..=1e9).contains(number));
+        let number = number.trim().parse().ok().filter(|number| (1e-3..=1e7).contains(number));
         number.map(make).ok_or_else(|| format!("{text:?} is no rate: write requests per second, or a part such as 60%"))
     }
 }

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::super::{Failure, complain};
+
 /// Seldom, because drawing takes time from the load.
 const REDRAW: Duration = Duration::from_millis(250);
 
@@ -36,7 +38,7 @@ impl Progress {
         if bar.is_hidden() {
             return Self(None);
         }
-        if let Ok(style) = ProgressStyle::with_template("{bar:24} {percent:>3}%  {prefix} left  {msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{bar:24} {percent:>3}%  {prefix:>6} left  {wide_msg}") {
             bar.set_style(style.progress_chars("=> "));
         }
         let step = Arc::new(Mutex::new(Step { begun: Instant::now(), before: 0, length: 0 }));
@@ -62,10 +64,7 @@ impl Progress {
 
     /// Writes a line to standard error, above the bar if there is one.
     pub(super) fn note(&self, line: &str) {
-        let write = || {
-            // Nowhere is left to say that standard error is closed.
-            let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("onnxd: {line}\n").as_bytes());
-        };
+        let write = || complain(&Failure(line.into()));
         match &self.0 {
             Some(drawn) => drawn.bar.suspend(write),
             None => write(),

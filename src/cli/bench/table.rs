@@ -19,8 +19,15 @@ pub(super) fn table(report: &Report, about: &[String]) -> String {
 
     let lines: Vec<Line> = lines(&report.targets);
     let used = lines.iter().any(|line| line.cpu.is_some());
-    let mut rows = vec![titles(several, used)];
-    rows.extend(lines.iter().map(|line| line.cells(several, used)));
+    // One kind of load stands in the title; several are told apart line by line.
+    let mut units: Vec<&str> = lines.iter().map(|line| line.unit).collect();
+    units.dedup();
+    let unit = match units.as_slice() {
+        [unit] if !unit.is_empty() => Some(*unit),
+        _ => None,
+    };
+    let mut rows = vec![titles(unit, several, used)];
+    rows.extend(lines.iter().map(|line| line.cells(unit, several, used)));
     text + &aligned(&rows)
 }
 
@@ -34,6 +41,8 @@ fn letter(index: usize) -> String {
 /// One level of one target over all rounds.
 struct Line {
     load: String,
+    /// What the load counts, where that is not a rate.
+    unit: &'static str,
     target: String,
     requests: f64,
     rows: f64,
@@ -58,12 +67,7 @@ fn lines(targets: &[Target]) -> Vec<Line> {
     keys.sort_by_key(|key| key.0);
     let mut lines = Vec::new();
     for wanted in &keys {
-        for (index, target) in targets.iter().enumerate() {
-            let levels: Vec<&Measured> = target.levels.iter().filter(|level| key(level) == *wanted).collect();
-            if let Some(line) = Line::of(index, &levels, targets.first(), wanted) {
-                lines.push(line);
-            }
-        }
+        lines.extend((0..targets.len()).filter_map(|index| Line::of(targets, index, wanted)));
     }
     lines
 }
@@ -77,7 +81,10 @@ fn key(level: &Measured) -> Key {
 }
 
 impl Line {
-    fn of(index: usize, levels: &[&Measured], first: Option<&Target>, wanted: &Key) -> Option<Self> {
+    /// Of the target with this number, at this level.
+    fn of(targets: &[Target], index: usize, wanted: &Key) -> Option<Self> {
+        let (target, first) = (targets.get(index)?, targets.first());
+        let levels: Vec<&Measured> = target.levels.iter().filter(|level| key(level) == *wanted).collect();
         let one = levels.first()?;
         let of = |get: fn(&Measured) -> f64| median(levels.iter().map(|level| get(level)).collect());
         let (requests, p99) = (of(|level| level.requests_per_second), of(|level| level.latency_ms.p99));
@@ -92,6 +99,11 @@ impl Line {
         let cpu: Vec<f64> = levels.iter().filter_map(|level| level.server_cpu_us_per_request).collect();
         Some(Self {
             load: load(one),
+            unit: match (one.mode, target.engine) {
+                (Mode::Open, _) => "",
+                (Mode::Closed, None) => "connections",
+                (Mode::Closed, Some(_)) => "threads",
+            },
             target: letter(index),
             requests,
             rows: of(|level| level.rows_per_second),
@@ -106,12 +118,16 @@ impl Line {
             cpu: (!cpu.is_empty()).then(|| median(cpu)),
             rss: levels.iter().filter_map(|level| level.server_peak_rss_bytes).max(),
             to_first,
-            errors: errors(levels),
+            errors: errors(&levels),
         })
     }
 
-    fn cells(&self, several: bool, used: bool) -> Vec<String> {
-        let mut cells = vec![self.load.clone()];
+    fn cells(&self, unit: Option<&str>, several: bool, used: bool) -> Vec<String> {
+        let load = match unit {
+            None if !self.unit.is_empty() => format!("{} {}", self.load, self.unit),
+            _ => self.load.clone(),
+        };
+        let mut cells = vec![load];
         if several {
             cells.push(self.target.clone());
         }
@@ -132,8 +148,8 @@ impl Line {
     }
 }
 
-fn titles(several: bool, used: bool) -> Vec<String> {
-    let mut titles = vec!["load"];
+fn titles(unit: Option<&str>, several: bool, used: bool) -> Vec<String> {
+    let mut titles = vec![unit.unwrap_or("load")];
     if several {
         titles.push("");
     }

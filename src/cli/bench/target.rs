@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::Failure;
 use super::super::engine::EngineFlags;
 use super::body::Format;
+use super::counted;
 use super::discover::{self, Wanted};
 use super::generator::measure;
 use super::http::Load;
@@ -90,7 +91,7 @@ impl Target {
 
     /// What one request is, for the head of the table.
     pub(super) fn describe(&self, rows: usize) -> String {
-        let rows = if rows == 1 { "1 row".into() } else { format!("{rows} rows") };
+        let rows = counted(rows, "row");
         match self {
             Self::Server { request, .. } => {
                 let head = request.bytes.windows(4).position(|end| end == b"\r\n\r\n").map_or(0, |at| at + 4);
