@@ -49,6 +49,10 @@ const LAST_CALL: Duration = Duration::from_millis(500);
 /// Pause after an accept error that is about the process (no file descriptors left) and not about one connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// A timer that is always about to ring. The runtime wakes itself by a system call whenever a timer is set that would ring
+/// before all others, as the deadline of a request does on a server without other timers; with this one, none is the first.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
 /// Serves until `stop` is done and returns how many connections still had requests in flight when the time was up.
 ///
 /// Errors of `accept` are logged and survived. Dropping the future cuts off every connection.
@@ -56,6 +60,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
     let mut connections = JoinSet::new();
     let (stopping, stopped) = watch::channel(false);
     let mut stop = pin!(stop);
+    let mut heartbeat = time::interval(HEARTBEAT);
     let start = |connections: &mut JoinSet<()>, stream: TcpStream| {
         connections.spawn(connection(stream, router.clone(), stopped.clone(), limits.clone()));
     };
@@ -64,6 +69,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
             biased;
             () = &mut stop => break,
             Some(_) = connections.join_next() => {}
+            _ = heartbeat.tick() => {}
             accepted = listener.accept(), if connections.len() < limits.connections => match accepted {
                 Ok((stream, _)) => start(&mut connections, stream),
                 Err(error) if concerns_one_connection(&error) => {}
