@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
+use tower_http::cors::CorsLayer;
 
 use crate::model::Description;
 use crate::serving::{Error, Problem, Serving};
@@ -52,12 +53,14 @@ pub struct App {
     pub(crate) config: Config,
     started: Instant,
     places: Arc<Semaphore>,
+    cors: Option<CorsLayer>,
 }
 
 impl App {
     pub fn new(serving: Arc<Serving>, config: Config) -> Self {
         let places = admission::places(config.max_in_flight);
-        Self { serving, config, started: Instant::now(), places }
+        let cors = middleware::cors(&config.cors_origins);
+        Self { serving, config, started: Instant::now(), places, cors }
     }
 
     /// The error of a request that could not be read although its model was found, which the model's counts include.
@@ -69,20 +72,20 @@ impl App {
 
 /// Makes a router and the list of what it answers from one table, so that neither can say something else.
 macro_rules! routes {
-    ($list:ident, $router:ident: $($method:ident $path:literal $handler:path;)*) => {
+    ($list:ident, $router:ident, $around:path: $($method:ident $path:literal $handler:path;)*) => {
         const $list: &[(&str, &str)] = &[$((stringify!($method), $path)),*];
 
         fn $router() -> Router<Arc<App>> {
-            Router::new()$(.route($path, routes!(@ $method $handler)))*
+            Router::new()$(.route($path, routes!(@ $method $around, $handler)))*
         }
     };
-    (@ GET $handler:path) => { get($handler) };
-    (@ POST $handler:path) => { post($handler) };
+    (@ GET $around:path, $handler:path) => { get($around($handler)) };
+    (@ POST $around:path, $handler:path) => { post($around($handler)) };
 }
 
 // Bounded in number; see `admission`.
 routes! {
-    PREDICTIONS, predictions:
+    PREDICTIONS, predictions, middleware::Prediction:
     POST "/predict"                                      predict::default_model;
     POST "/predict/{model}"                              predict::newest_version;
     POST "/predict/{model}/{version}"                    predict::exact_version;
@@ -92,7 +95,7 @@ routes! {
 
 // Answered however busy the compute slots are.
 routes! {
-    QUESTIONS, questions:
+    QUESTIONS, questions, std::convert::identity:
     GET  "/"                                             health::root;
     GET  "/models"                                       models::list;
     GET  "/models/{model}"                               models::show;

@@ -1,5 +1,4 @@
 //! Everything that happens to every request, in one function. Each part has a file that says what it does.
-
 //!
 //! The parts are functions called one inside the other and not layers: a layer costs every request a boxed future and a
 //! copy of all that lies below it. Those of the library are put round a request only where it calls for them.
@@ -12,6 +11,7 @@ mod last_byte;
 mod observe;
 mod request_id;
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -19,12 +19,13 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
+use axum::handler::Handler;
 use axum::http::HeaderValue;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use tower_http::cors::CorsLayer;
 
 pub(super) use body::{discard, whole};
+pub(super) use cors::layer as cors;
 
 use super::admission::Place;
 use super::{App, admission, problem};
@@ -67,54 +68,87 @@ impl Seen {
 /// this bounds how many are read at the same time.
 const LARGEST_QUESTION: usize = 64 << 10;
 
-/// What every request is treated by.
-struct Manners {
-    app: Arc<App>,
-    cors: Option<CorsLayer>,
-}
-
 /// All routes with what happens around them. Predictions differ from questions in two things: they need a place and may
-/// be large.
+/// be large. They bring what happens around them along, see [`Prediction`].
 pub(super) fn stack(predictions: Router<Arc<App>>, questions: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
-    let manners = Manners { app: Arc::clone(app), cors: cors::layer(&app.config.cors_origins) };
-    let largest_question = app.config.max_body.min(LARGEST_QUESTION);
+    let questions = questions.layer(from_fn_with_state(Arc::clone(app), question));
     Router::new()
-        .merge(predictions.layer(from_fn_with_state(Arc::clone(app), prediction)))
-        .merge(questions.layer(from_fn_with_state(largest_question, question)))
-        .fallback(no_such_route)
-        .method_not_allowed_fallback(no_such_method)
-        .layer(from_fn_with_state(Arc::new(manners), every_request))
+        .merge(questions.layer(from_fn_with_state(Arc::clone(app), around)))
+        .merge(predictions)
+        .fallback(Around(no_such_route))
+        .method_not_allowed_fallback(Around(no_such_method))
 }
 
 /// Seen from outside first: the record, packing, leave for browsers, the deadline, the path.
-async fn every_request(State(manners): State<Arc<Manners>>, request: Request, next: Next) -> Response {
-    let Manners { app, cors } = &*manners;
+async fn every_request<F: Future<Output = Response>>(
+    app: &Arc<App>,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let bounded = |request| deadline::limit(app, request, |request| readable_path(request, next));
-    let shared = |request| cors::allow(cors.as_ref(), request, bounded);
+    let shared = |request| cors::allow(app.cors.as_ref(), request, bounded);
     observe::observe(app, request, |request| compression::pack(request, shared)).await
 }
 
-/// A place first, so that nothing is read that will not be answered; then the body.
-async fn prediction(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let max_body = app.config.max_body;
-    admission::admit(&app, request, |request| body::read_whole(max_body, request, |request| next.run(request))).await
+async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    every_request(&app, request, |request| next.run(request)).await
 }
 
-async fn question(State(limit): State<usize>, request: Request, next: Next) -> Response {
+async fn question(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let limit = app.config.max_body.min(LARGEST_QUESTION);
     body::read_whole(limit, request, |request| next.run(request)).await
 }
 
-/// Names in a path are text: percent-encoded bytes that are none can name nothing.
-async fn readable_path(request: Request, next: Next) -> Response {
-    if !request.uri().path().contains('%') {
-        return next.run(request).await;
+/// A handler of predictions with all that happens around it: what every request has, a place, so that nothing is read that
+/// will not be answered, and the body. One future for all of it, and the handler's own.
+#[derive(Clone)]
+pub(super) struct Prediction<H>(pub H);
+
+impl<H: Handler<T, Arc<App>>, T: 'static> Handler<T, Arc<App>> for Prediction<H> {
+    type Future = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+    fn call(self, request: Request, app: Arc<App>) -> Self::Future {
+        Box::pin(async move {
+            let handle = |request| self.0.call(request, Arc::clone(&app));
+            let read = |request| body::read_whole(app.config.max_body, request, |request| Box::pin(handle(request)));
+            every_request(&app, request, |request| admission::admit(&app, request, read)).await
+        })
     }
+}
+
+/// A handler with what every request has.
+#[derive(Clone)]
+struct Around<H>(H);
+
+impl<H: Handler<T, Arc<App>>, T: 'static> Handler<T, Arc<App>> for Around<H> {
+    type Future = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+    fn call(self, request: Request, app: Arc<App>) -> Self::Future {
+        Box::pin(async move { every_request(&app, request, |request| self.0.call(request, Arc::clone(&app))).await })
+    }
+}
+
+/// Names in a path are text: percent-encoded bytes that are none can name nothing.
+async fn readable_path<F: Future<Output = Response>>(
+    mut request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
+    if request.uri().path().contains('%') {
+        match Box::pin(unescaped(request)).await {
+            Ok(readable) => request = readable,
+            Err(response) => return response,
+        }
+    }
+    next(request).await
+}
+
+async fn unescaped(request: Request) -> Result<Request, Response> {
     let (mut parts, body) = request.into_parts();
     let names = RawPathParams::from_request_parts(&mut parts, &()).await;
     let request = Request::from_parts(parts, body);
     match names {
-        Err(RawPathParamsRejection::InvalidUtf8InPathParam(_)) => no_such_route(request).await,
-        _ => next.run(request).await,
+        Err(RawPathParamsRejection::InvalidUtf8InPathParam(_)) => Err(no_such_route(request).await),
+        _ => Ok(request),
     }
 }
 

@@ -62,7 +62,7 @@ impl Batcher {
             self.calibrate(&profile, Some(&inputs));
         }
         let asked = Asked { inputs, rows, profile, submitted, deadline };
-        let may_batch = self.lane.may_batch() && asked.profile.is_independent();
+        let may_batch = self.lane.may_batch && asked.profile.is_independent();
         if self.is_cheap(&asked) {
             if may_batch && policy::gathers(&asked.profile.curve, self.lane.tuning.max_batch) {
                 return self.gather(asked).await;

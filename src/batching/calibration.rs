@@ -52,7 +52,7 @@ impl Calibration {
     /// For rows of these inputs' shape; `None` where there is nothing to find out. With no inputs, for rows of the shape
     /// that the model was prepared with.
     pub fn of(lane: &Arc<Lane>, profile: &Arc<Profile>, like: Option<&[Tensor]>) -> Option<Self> {
-        if !lane.may_batch() {
+        if !lane.may_batch {
             return None;
         }
         let rows = distinct_rows(&*lane.session, like)?;

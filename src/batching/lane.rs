@@ -59,6 +59,8 @@ impl How {
 pub struct Lane {
     pub session: Arc<dyn Session>,
     pub tuning: Tuning,
+    /// Whether runs may be merged with others or cut: the model has rows, and its owner does not object.
+    pub may_batch: bool,
     pub profiles: Profiles,
     pub observer: Box<dyn Observer>,
     /// Jobs that wait until the thread they are on has read what else is ready.
@@ -91,13 +93,9 @@ pub struct ProfileStatus {
 impl Lane {
     pub fn new(session: Arc<dyn Session>, tuning: Tuning, observer: Box<dyn Observer>) -> Self {
         let profiles = Profiles::new(session.signature());
+        let may_batch = tuning.max_batch > 1 && session.signature().is_batched();
         let (gathered, running, split) = Default::default();
-        Self { session, tuning, profiles, observer, gathered, running, split }
-    }
-
-    /// Whether a run of these may be merged with others or cut: the model has rows, and its owner does not object.
-    pub fn may_batch(&self) -> bool {
-        self.tuning.max_batch > 1 && self.session.signature().is_batched()
+        Self { session, tuning, may_batch, profiles, observer, gathered, running, split }
     }
 
     pub fn status(&self, waiting_rows: usize) -> Status {

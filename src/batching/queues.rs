@@ -226,7 +226,7 @@ impl Queues {
     fn take(&mut self, id: LaneId, slots: usize) -> Option<Run> {
         let waiting = self.lanes.get_mut(&id)?;
         let profile = Arc::clone(&waiting.jobs.front()?.profile);
-        let most = if waiting.lane.may_batch() { profile.most_rows(waiting.lane.tuning.max_batch) } else { 1 };
+        let most = if waiting.lane.may_batch { profile.most_rows(waiting.lane.tuning.max_batch) } else { 1 };
         let mut bytes = 0usize;
         let alike =
             waiting.jobs.iter().take(LONGEST_LOOK).enumerate().filter(|(_, job)| Arc::ptr_eq(&job.profile, &profile));

@@ -63,7 +63,7 @@ fn alone(lane: &Lane, job: Job, begun: Instant, how: How) {
 fn padding(lane: &Lane, job: &Job) -> Option<usize> {
     let size = size_for(job.rows);
     let rounds = job.profile.is_independent() && size != job.rows && size <= job.profile.curve.largest();
-    (rounds && lane.may_batch() && lane.session.prefers_few_sizes() && !lane.session.is_prepared(&job.inputs))
+    (rounds && lane.may_batch && lane.session.prefers_few_sizes() && !lane.session.is_prepared(&job.inputs))
         .then(|| size - job.rows)
 }
 

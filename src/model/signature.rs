@@ -68,7 +68,9 @@ impl Signature {
     /// Whether requests of this model have rows: axis 0 of every input and of every output is one and the same symbol.
     /// An output whose length is another symbol has rows of its own, which belong to no row of the request.
     pub fn is_batched(&self) -> bool {
-        let first = |port: &Port| port.shape.first().cloned();
+        fn first(port: &Port) -> Option<&Dim> {
+            port.shape.first()
+        }
         let batch = self.inputs.first().and_then(first);
         !self.inputs.is_empty()
             && self.inputs.iter().all(|port| port.is_batched() && first(port) == batch)

@@ -22,7 +22,7 @@ const READABLE: [HeaderName; 7] = [
 ];
 
 /// `None` without origins: then no answer carries a CORS header.
-pub(super) fn layer(origins: &[String]) -> Option<CorsLayer> {
+pub(in crate::api) fn layer(origins: &[String]) -> Option<CorsLayer> {
     if origins.is_empty() {
         return None;
     }
