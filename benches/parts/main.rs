@@ -6,6 +6,7 @@
 
 mod codecs;
 mod requests;
+mod scheduler;
 
 fn main() {
     divan::main();

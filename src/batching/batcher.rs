@@ -65,7 +65,10 @@ impl Batcher {
         let may_batch = self.lane.may_batch && asked.profile.is_independent();
         if self.is_cheap(&asked) {
             if may_batch && policy::gathers(&asked.profile.curve, self.lane.tuning.max_batch) {
-                return self.gather(asked).await;
+                if policy::looks_for_company(self.lane.lonely.load(Ordering::Relaxed)) {
+                    return self.gather(asked).await;
+                }
+                self.lane.lonely.fetch_add(1, Ordering::Relaxed);
             }
             if let Some(slot) = self.pool.try_inline(&self.lane) {
                 let answer = self.here_and_now(&asked);
@@ -130,6 +133,10 @@ impl Batcher {
             if jobs.is_empty() {
                 // Another thread is at it.
                 return ticket.redeem().await;
+            }
+            match jobs.len() {
+                1 => _ = self.lane.lonely.fetch_add(1, Ordering::Relaxed),
+                _ => self.lane.lonely.store(0, Ordering::Relaxed),
             }
             let rows = jobs.iter().map(|job| job.rows).sum();
             let expected = jobs.first().and_then(|job| job.profile.curve.expected(rows));

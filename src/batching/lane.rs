@@ -2,7 +2,7 @@
 //! counts of what was decided for it. It waits for nothing and starts nothing.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -65,6 +65,8 @@ pub struct Lane {
     pub observer: Box<dyn Observer>,
     /// Jobs that wait until the thread they are on has read what else is ready.
     pub gathered: Mutex<VecDeque<Job>>,
+    /// Requests in a row that met no others, as far as it was tried.
+    pub lonely: AtomicU32,
     /// Runs right now, wherever they are.
     pub running: AtomicUsize,
     pub split: AtomicU64,
@@ -94,8 +96,8 @@ impl Lane {
     pub fn new(session: Arc<dyn Session>, tuning: Tuning, observer: Box<dyn Observer>) -> Self {
         let profiles = Profiles::new(session.signature());
         let may_batch = tuning.max_batch > 1 && session.signature().is_batched();
-        let (gathered, running, split) = Default::default();
-        Self { session, tuning, may_batch, profiles, observer, gathered, running, split }
+        let (gathered, lonely, running, split) = Default::default();
+        Self { session, tuning, may_batch, profiles, observer, gathered, lonely, running, split }
     }
 
     pub fn status(&self, waiting_rows: usize) -> Status {

@@ -33,6 +33,12 @@ pub fn gathers(curve: &Curve, most: usize) -> bool {
     size > 1 && matches!((per_row(1), per_row(size)), (Some(one), Some(many)) if one - many >= GATHER_GAIN_NS)
 }
 
+/// Whether to look for others that are ready, after so many requests in a row that met none: always at first, and now and
+/// then for ever, because looking costs a lonely request more than it costs to be wrong for a few.
+pub fn looks_for_company(lonely: u32) -> bool {
+    lonely < 8 || lonely.is_multiple_of(16)
+}
+
 /// How many of the waiting requests, first come first, make the next run: the number that serves all of them soonest on
 /// `slots` free slots. `waiting` is their numbers of rows; at least one is taken, and no more than `most` rows together
 /// unless the first alone has more.

@@ -171,8 +171,18 @@ async fn requests_that_are_ready_together_are_gathered_without_a_thread() {
         assert_eq!(answer.await.unwrap(), [value as f32 * 2.0]);
     }
     assert_eq!(runs.all(), [(8, How::Gathered)]);
-    ask(1.0).await.unwrap();
-    assert_eq!(runs.all()[1], (1, How::Gathered));
+    // Alone, it soon no longer looks for others, and finds them all the same when they are back.
+    for _ in 0..12 {
+        ask(1.0).await.unwrap();
+    }
+    assert_eq!((runs.all()[1], runs.all()[12]), ((1, How::Gathered), (1, How::Inline)));
+    for _ in 0..16 {
+        let asked: Vec<_> = (0..8u8).map(|value| ask(value.into())).collect();
+        for answer in asked {
+            answer.await.unwrap();
+        }
+    }
+    assert_eq!(runs.all().last(), Some(&(8, How::Gathered)));
 }
 
 #[tokio::test]
