@@ -160,7 +160,8 @@ fn metrics_exist() {
     let mut seen = BTreeSet::new();
     for file in files(PLACES).into_iter().chain(files(MANUALS)) {
         for (number, line) in numbered(&file.text) {
-            for word in words_with(line, "onnxd_") {
+            // By the first field of its JSON a program knows the results of `onnxd bench`.
+            for word in words_with(line, "onnxd_").filter(|word| *word != "onnxd_bench") {
                 let metric =
                     ["_bucket", "_sum", "_count"].iter().find_map(|end| word.strip_suffix(end)).unwrap_or(word);
                 assert!(

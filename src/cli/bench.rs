@@ -6,7 +6,9 @@ mod answer;
 mod body;
 mod connection;
 mod discover;
+mod figures;
 mod generator;
+mod given;
 mod http;
 mod in_process;
 mod inputs;
@@ -15,26 +17,22 @@ mod process;
 mod progress;
 mod report;
 mod request;
+mod rounds;
 mod schedule;
 mod table;
 mod tally;
 mod target;
 mod url;
 
-use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use fastrand::Rng;
 
 use self::body::Format;
 use self::discover::Wanted;
-use self::http::{Load, Pace};
-use self::level::{Level, Mode, Rate};
-use self::progress::Progress;
+use self::level::Rate;
 use self::report::{Conditions, Measured, Report};
-use self::request::{Message, header};
 use self::target::{Asked, Manner, Named, Target};
 use super::engine::EngineFlags;
 use super::{Failure, complain, say};
@@ -218,110 +216,6 @@ impl Bench {
         Ok(targets)
     }
 
-    /// What to send, if the flags say it.
-    fn message(&self) -> Result<Option<Message>, Failure> {
-        let body = match self.body.as_deref() {
-            None if self.method.is_none() || self.model.is_some() => return Ok(None),
-            None => Vec::new(),
-            Some("-") => {
-                let mut body = Vec::new();
-                std::io::stdin().read_to_end(&mut body)?;
-                body
-            }
-            Some(text) => match text.strip_prefix('@') {
-                Some(text) => text.into(),
-                None => std::fs::read(text).map_err(|error| format!("--body {text}: {error}"))?,
-            },
-        };
-        let mut headers = Vec::new();
-        if self.body.is_some() {
-            let content_type = self.content_type.as_deref().unwrap_or("application/json");
-            headers.push(header(&format!("content-type: {content_type}"))?);
-        }
-        let method = if self.body.is_some() { "POST" } else { "GET" };
-        let path = self.model.as_ref().map_or("/".into(), |model| match model.split_once('/') {
-            Some((name, version)) => format!("/v2/models/{name}/versions/{version}/infer"),
-            None => format!("/v2/models/{model}/infer"),
-        });
-        self.with_headers(Message { method: method.into(), path, headers, body }).map(Some)
-    }
-
-    /// The message with the headers and the method of the command line, which win over its own.
-    fn with_headers(&self, mut message: Message) -> Result<Message, Failure> {
-        for text in &self.headers {
-            let (name, value) = header(text)?;
-            message.headers.retain(|(known, _)| *known != name);
-            message.headers.push((name, value));
-        }
-        if let Some(method) = &self.method {
-            if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase()) {
-                return Err(Failure(format!("--method {method:?}: expected a method such as POST")));
-            }
-            message.method.clone_from(method);
-        }
-        Ok(message)
-    }
-
-    fn measure(&self, targets: &[Target], manner: &Manner, report: &mut Report) -> Result<(), Failure> {
-        let expected = self.expect.as_ref();
-        let expected = expected.map(|file| std::fs::read(file).map_err(|error| format!("{}: {error}", file.display())));
-        let expected = expected.transpose()?;
-        let rounds = report.conditions.rounds;
-        let levels_of = |target: &Target, round: usize| {
-            let otherwise = if target.engine().is_some() { &[self.threads][..] } else { &[1, 8, 32] };
-            let connections = if self.connections.is_empty() { otherwise } else { &self.connections };
-            Level::of_round(round, connections, &self.rate)
-        };
-        let steps = targets.iter().map(|target| levels_of(target, 0).len()).sum::<usize>() * rounds;
-        let progress = Progress::start(steps, manner.warm_up + manner.duration);
-        let mut step = 0;
-        for round in 0..rounds {
-            let levels: Vec<Vec<Level>> = targets.iter().map(|target| levels_of(target, round)).collect();
-            for at in 0..levels.iter().map(Vec::len).max().unwrap_or(0) {
-                for turn in 0..targets.len() {
-                    // Another one begins each time, so that none always runs in the wake of the same neighbour.
-                    let index = (turn + at + round) % targets.len();
-                    let Some(level) = levels[index].get(at) else { continue };
-                    let (target, results) = (&targets[index], &mut report.targets[index].levels);
-                    let Some(level) = with_rate(level, results) else {
-                        progress.note(&format!("{}: no maximum to take a part of", target.label()));
-                        continue;
-                    };
-                    progress.level(step, what(&level, target, rounds));
-                    step += 1;
-                    if let Some(expected) = &expected {
-                        check(target, expected, self.timeout.0.0)?;
-                    }
-                    let pid = self.pid.get(index).copied();
-                    results.push(self.measure_level(target, &level, manner, pid, &progress)?);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn measure_level(
-        &self,
-        target: &Target,
-        level: &Level,
-        manner: &Manner,
-        pid: Option<u32>,
-        progress: &Progress,
-    ) -> Result<Measured, Failure> {
-        let pace = match level.rate {
-            None => Pace::Closed,
-            Some(rate) => Pace::Open { rate, random: self.poisson.then(|| Rng::with_seed(self.seed)) },
-        };
-        let load = Load { pace, connections: level.connections, threads: self.threads, timeout: self.timeout.0.0 };
-        let usage = || pid.and_then(process::usage);
-        let mut before = None;
-        let tally = target.measure(&load, manner, || before = usage())?;
-        if let Some(failure) = &tally.first_failure {
-            progress.note(&format!("{}: {failure}", target.label()));
-        }
-        Ok(Measured::new(level, self.rows, &tally, (before, usage())))
-    }
-
     /// Writes the results and decides whether they are a success.
     fn tell(&self, targets: &[Target], report: &Report) -> Result<(), Failure> {
         let to_stdout = self.json.as_ref().is_some_and(|file| file.as_os_str() == "-");
@@ -350,41 +244,8 @@ impl Bench {
     }
 }
 
-/// The level with its rate, if that can be told: a percentage is of the most that the target reached in this round.
-fn with_rate(level: &Level, before: &[Measured]) -> Option<Level> {
-    let mut level = level.clone();
-    if let Some(percent) = level.percent {
-        let closed = before.iter().filter(|before| before.round == level.round && before.mode == Mode::Closed);
-        let most = closed.map(|before| before.requests_per_second).fold(0.0, f64::max);
-        level.rate = Some(most * percent / 100.0).filter(|rate| *rate > 0.0);
-        level.rate?;
-    }
-    Some(level)
-}
-
-/// What is going on, for the progress bar.
-fn what(level: &Level, target: &Target, rounds: usize) -> String {
-    let load = match (level.rate, target.engine()) {
-        (Some(rate), _) => format!("{rate:.0}/s"),
-        (None, None) => counted(level.connections, "connection"),
-        (None, Some(_)) => counted(level.connections, "thread"),
-    };
-    let round = if rounds > 1 { format!("round {} of {rounds}, ", level.round + 1) } else { String::new() };
-    format!("{round}{load}, {}", target.label())
-}
-
 fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
-fn check(target: &Target, expected: &[u8], timeout: Duration) -> Result<(), Failure> {
-    match target.first_answer(timeout)? {
-        Some((_, body)) if body != expected => {
-            let start: String = String::from_utf8_lossy(&body).trim().chars().take(400).collect();
-            Err(Failure(format!("{}: the answer is not what --expect says: {start}", target.label())))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn count(text: &str) -> Result<usize, String> {

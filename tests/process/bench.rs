@@ -192,6 +192,9 @@ fn what_cannot_be_measured_is_said_at_once() {
     let url = format!("http://{free}");
     bench(&[&url]).failed(1, &[&url, "refused"]);
     bench(&[&url, "--body", "@x"]).failed(1, &[&url, "refused"]);
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let unanswered = format!("http://{}/", silent.local_addr().expect("an address"));
+    bench(&[&unanswered, "--timeout", "0.2s"]).failed(1, &[&unanswered[..unanswered.len() - 1], "no answer in 0.2 s"]);
     let (_server, running) = iris();
     bench(&[&running, "--compare", &url]).failed(1, &[&url, "refused"]);
     bench(&[&running, "--model", "rose"]).failed(1, &["rose"]);

@@ -38,7 +38,7 @@ impl Progress {
         if bar.is_hidden() {
             return Self(None);
         }
-        if let Ok(style) = ProgressStyle::with_template("{bar:24} {percent:>3}%  {prefix:>6} left  {wide_msg}") {
+        if let Ok(style) = ProgressStyle::with_template("[{bar:24}] {percent:>3}%  {prefix:>6} left  {wide_msg}") {
             bar.set_style(style.progress_chars("=> "));
         }
         let step = Arc::new(Mutex::new(Step { begun: Instant::now(), before: 0, length: 0 }));
@@ -58,8 +58,8 @@ impl Progress {
         let length = milliseconds(drawn.step_length);
         let step = Step { begun: Instant::now(), before: length * index as u64, length };
         *drawn.step.lock().unwrap_or_else(PoisonError::into_inner) = step;
-        drawn.bar.set_message(what);
         draw(&drawn.bar, step);
+        drawn.bar.set_message(what);
     }
 
     /// Writes a line to standard error, above the bar if there is one.

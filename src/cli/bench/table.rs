@@ -1,6 +1,7 @@
 //! The results for people: a line per level and target. Of several rounds it shows the medians; of several targets, how they
 //! stand to the first.
 
+use super::figures::{digits, grouped, median};
 use super::level::Mode;
 use super::report::{Measured, Report, Target};
 
@@ -113,7 +114,8 @@ impl Line {
                 p99,
                 of(|level| level.latency_ms.p99_9),
                 of(|level| level.latency_ms.max),
-            ],
+            ]
+            .map(|latency| if latency > 0.0 { latency } else { f64::NAN }),
             bytes: [of(|level| rate(level.bytes_in, level)), of(|level| rate(level.bytes_out, level))],
             cpu: (!cpu.is_empty()).then(|| median(cpu)),
             rss: levels.iter().filter_map(|level| level.server_peak_rss_bytes).max(),
@@ -124,6 +126,7 @@ impl Line {
 
     fn cells(&self, unit: Option<&str>, several: bool, used: bool) -> Vec<String> {
         let load = match unit {
+            None if self.load == "1" => format!("1 {}", self.unit.trim_end_matches('s')),
             None if !self.unit.is_empty() => format!("{} {}", self.load, self.unit),
             _ => self.load.clone(),
         };
@@ -193,39 +196,6 @@ fn rate(bytes: u64, level: &Measured) -> f64 {
     if level.seconds > 0.0 { bytes as f64 / level.seconds } else { 0.0 }
 }
 
-fn median(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    let middle = numbers.len() / 2;
-    match numbers.len() {
-        0 => f64::NAN,
-        length if length % 2 == 1 => numbers[middle],
-        _ => f64::midpoint(numbers[middle - 1], numbers[middle]),
-    }
-}
-
-/// Three digits, or all of them before the point.
-fn digits(number: f64) -> String {
-    let before = number.abs().max(0.1).log10().floor();
-    let after = (2.0 - before).clamp(0.0, 3.0) as usize;
-    format!("{number:.after$}")
-}
-
-/// With a comma between thousands; small numbers with three digits.
-fn grouped(number: f64) -> String {
-    if number < 100.0 && number.fract() != 0.0 {
-        return digits(number);
-    }
-    let text = format!("{number:.0}");
-    let mut grouped = String::new();
-    for (index, digit) in text.char_indices() {
-        if index > 0 && (text.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 /// Columns as wide as their widest cell, numbers to the right, the last one to the left.
 fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
@@ -248,26 +218,64 @@ fn aligned(rows: &[Vec<String>]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::report::{Conditions, Latency};
     use super::*;
 
-    #[test]
-    fn numbers_have_the_digits_that_matter() {
-        for (number, text) in
-            [(0.0123, "0.012"), (0.5, "0.500"), (1.234, "1.23"), (12.34, "12.3"), (123.4, "123"), (0.0, "0.000")]
-        {
-            assert_eq!(digits(number), text);
-        }
-        for (number, text) in
-            [(0.0, "0"), (7.0, "7"), (7.25, "7.25"), (999.4, "999"), (1234.5, "1,234"), (1234567.0, "1,234,567")]
-        {
-            assert_eq!(grouped(number), text);
+    fn measured(connections: usize, rate: f64, p99: f64, busy: u64) -> Measured {
+        let latency_ms = Latency { mean: 0.1, p50: 0.1, p90: 0.2, p99, p99_9: 2.0, max: 30.0 };
+        Measured {
+            mode: Mode::Closed,
+            connections,
+            rate: None,
+            rate_percent: None,
+            round: 0,
+            requests: 10,
+            seconds: 2.0,
+            requests_per_second: rate,
+            rows_per_request: 1,
+            rows_per_second: rate,
+            latency_ms,
+            errors: BTreeMap::from([("transport".into(), 0), ("503".into(), busy)]),
+            planned: 0,
+            late: 0,
+            unsent: 0,
+            bytes_in: 4_000_000,
+            bytes_out: 2_000_000,
+            server_cpu_us_per_request: None,
+            server_peak_rss_bytes: None,
         }
     }
 
+    fn report(engine: Option<&'static str>, of_first: Vec<Measured>) -> Report {
+        let (threads, warm_up_s, duration_s, rounds, cpus, load_average, seed, version) =
+            (1, 1.0, 5.0, 3, 2, None, 1, "");
+        let conditions = Conditions { threads, warm_up_s, duration_s, rounds, cpus, load_average, seed, version };
+        let of_second = vec![measured(8, 600.0, 2.0, 2), measured(8, 500.0, 3.0, 0), measured(8, 9.0, 4.0, 1)];
+        let targets = vec![
+            Target { target: "first".into(), engine, levels: of_first },
+            Target { target: "second".into(), engine: None, levels: of_second },
+        ];
+        Report { onnxd_bench: 1, conditions, targets }
+    }
+
     #[test]
-    fn the_median_lies_in_the_middle() {
-        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
-        assert!(median(Vec::new()).is_nan());
+    fn of_several_rounds_it_shows_medians_and_how_they_stand_to_the_first() {
+        let first = vec![measured(8, 2000.0, 1.0, 0), measured(8, 1000.0, 1.5, 0), measured(8, 100.0, 9.0, 0)];
+        let text = table(&report(None, first), &["x".into(), "y".into()]);
+        let line = text.lines().last().unwrap();
+        let cells: Vec<&str> = line.split_whitespace().collect();
+        let expected = "8 B 500 500 0.100 0.200 3.00 2.00 30.0 2.00 1.00 0.50 2.00 503: 3";
+        assert_eq!(cells, expected.split(' ').collect::<Vec<_>>(), "{text}");
+        assert!(text.contains("medians of 3 rounds") && text.contains("connections"), "{text}");
+    }
+
+    #[test]
+    fn a_model_file_is_held_against_at_every_level() {
+        let text = table(&report(Some("tract"), vec![measured(1, 250.0, 1.0, 0)]), &["x".into(), "y".into()]);
+        let cells: Vec<&str> = text.lines().last().unwrap().split_whitespace().collect();
+        assert!(cells.ends_with(&["2.00", "3.00", "503:", "3"]), "{text}");
+        assert!(text.contains("     1 thread  A"), "{text}");
     }
 }

@@ -1,5 +1,5 @@
-//! Where to send requests: `http://HOST[:PORT][/PATH]`, looked up once. No TLS: what is measured is a server, not the proxy
-//! before it.
+//! Where to send requests: `http://HOST[:PORT][/PATH]`. Hosts are addresses and `localhost`, because a static binary has no
+//! resolver. No TLS: what is measured is a server, not the proxy before it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -16,7 +16,6 @@ pub(super) struct Url {
 }
 
 impl Url {
-    /// Reads the text and looks the host up. Blocking where that is a name.
     pub(super) fn parse(text: &str) -> Result<Self, Failure> {
         let wrong = |why: &str| Failure(format!("{text:?}: {why}; expected http://HOST:PORT/PATH or a .onnx file"));
         if text.starts_with("https://") {
@@ -55,24 +54,8 @@ fn address(host: &str) -> Result<SocketAddr, String> {
     let port = port.parse().map_err(|_| format!("{port:?} is no port"))?;
     match name {
         "localhost" => Ok(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)),
-        _ => look_up(name, port),
+        _ => Err(format!("host names are not looked up, give its address (`getent hosts {name}` tells it)")),
     }
-}
-
-#[cfg(not(target_feature = "crt-static"))]
-fn look_up(name: &str, port: u16) -> Result<SocketAddr, String> {
-    use std::net::ToSocketAddrs;
-    let found = (name, port).to_socket_addrs().map_err(|error| format!("{name}: {error}"))?;
-    // Servers that listen on one family only mostly listen on this one.
-    let mut found: Vec<_> = found.collect();
-    found.sort_by_key(|address| !address.is_ipv4());
-    found.first().copied().ok_or_else(|| format!("{name} has no address"))
-}
-
-/// With the C library linked in there is no resolver.
-#[cfg(target_feature = "crt-static")]
-fn look_up(name: &str, _port: u16) -> Result<SocketAddr, String> {
-    Err(format!("this build, which is static, cannot look up {name}: give its address"))
 }
 
 #[cfg(test)]
