@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use onnxd::api::{self, server};
 use onnxd::app::App;
+use onnxd::batching;
 use onnxd::config::Config;
 use onnxd::registry;
 
@@ -68,7 +69,8 @@ fn serve(models: &[&str]) -> SocketAddr {
         models: registry::Config { sources, default_model: None, model_name: None },
         engine: Default::default(),
         trial: Default::default(),
-        compute: Default::default(),
+        // What is measured in spare time would be counted along.
+        compute: batching::Config { calibrate: false, ..Default::default() },
         api: Default::default(),
         shutdown: Default::default(),
         log: Default::default(),
