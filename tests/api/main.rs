@@ -11,5 +11,6 @@ mod hostile;
 mod middleware;
 mod mutations;
 mod predict;
+mod scheduling;
 mod text;
 mod v2;
