@@ -134,10 +134,6 @@ impl Batcher {
                 // Another thread is at it.
                 return ticket.redeem().await;
             }
-            match jobs.len() {
-                1 => _ = self.lane.lonely.fetch_add(1, Ordering::Relaxed),
-                _ => self.lane.lonely.store(0, Ordering::Relaxed),
-            }
             let rows = jobs.iter().map(|job| job.rows).sum();
             let expected = jobs.first().and_then(|job| job.profile.curve.expected(rows));
             let is_cheap = expected.is_some_and(|cost| cost <= policy::CHEAP_GATHERED);
@@ -147,7 +143,7 @@ impl Batcher {
                     let _ = catch_unwind(AssertUnwindSafe(|| worker::run(&self.lane, jobs, How::Gathered)));
                 }
                 None => jobs.into_iter().for_each(|job| {
-                    // One that is refused is dropped, and its caller told.
+                    // Whoever is refused is told by its ticket.
                     let _ = self.pool.enqueue(self.id, vec![job]);
                 }),
             }
@@ -159,6 +155,11 @@ impl Batcher {
         let now = Instant::now();
         let mut gathered = self.gathered();
         gathered.retain(|job| job.is_due(now));
+        match gathered.len() {
+            0 => {}
+            1 => _ = self.lane.lonely.fetch_add(1, Ordering::Relaxed),
+            _ => self.lane.lonely.store(0, Ordering::Relaxed),
+        }
         let Some(first) = gathered.front() else { return Vec::new() };
         let profile = Arc::clone(&first.profile);
         let alike = gathered.iter().take_while(|job| Arc::ptr_eq(&job.profile, &profile)).map(|job| job.rows);

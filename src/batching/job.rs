@@ -49,7 +49,7 @@ pub enum Refused {
     Panicked,
 }
 
-pub type Answer = Result<Computed, RunError>;
+pub type Answer = Result<Computed, InferError>;
 
 pub struct Job {
     pub inputs: Vec<Tensor>,
@@ -87,6 +87,12 @@ impl Job {
         (Self { inputs, rows, bytes, cost, profile, submitted, deadline, begun, answer }, ticket)
     }
 
+    /// Tells whoever waits that it is not run.
+    pub fn refuse(self, why: Refused) {
+        // An error means that the caller has left: nobody to tell.
+        let _ = self.answer.send(Err(why.into()));
+    }
+
     /// Whether somebody still waits for it and it can be done in time.
     pub fn is_due(&self, now: Instant) -> bool {
         now + self.cost < self.deadline && !self.answer.is_closed()
@@ -99,7 +105,7 @@ impl Ticket {
         let answered = tokio::time::timeout_at(self.deadline.into(), &mut self.answered).await;
         let begun = || self.begun.load(Ordering::Acquire);
         match answered {
-            Ok(Ok(answer)) => Ok(answer?),
+            Ok(Ok(answer)) => answer,
             // Dropped without an answer: skipped in the queue, or the run broke off.
             Ok(Err(_)) if begun() => Err(Refused::Panicked.into()),
             Err(_) if begun() => Err(Refused::ExpiredWhileComputing.into()),
@@ -110,7 +116,7 @@ impl Ticket {
     /// The answer, if it is there.
     pub fn try_redeem(&mut self) -> Option<Result<Computed, InferError>> {
         match self.answered.try_recv() {
-            Ok(answer) => Some(answer.map_err(InferError::from)),
+            Ok(answer) => Some(answer),
             Err(oneshot::error::TryRecvError::Empty) => None,
             Err(oneshot::error::TryRecvError::Closed) if self.begun.load(Ordering::Acquire) => {
                 Some(Err(Refused::Panicked.into()))

@@ -114,6 +114,7 @@ impl Pool {
     pub(super) fn enqueue(&self, id: LaneId, jobs: Vec<Job>) -> Result<(), Refused> {
         let mut queues = self.shared.queues();
         if self.is_closed() {
+            jobs.into_iter().for_each(|job| job.refuse(Refused::Closed));
             return Err(Refused::Closed);
         }
         let refused = queues.push(id, jobs, Instant::now());

@@ -133,22 +133,16 @@ impl Queues {
         self.lanes.get(&id).map_or(0, |waiting| waiting.rows)
     }
 
-    /// Takes in the parts of one request, all or none. What nobody waits for any more makes room.
+    /// Takes in the parts of one request, all or none; what is not taken is told so. What nobody waits for any more makes
+    /// room.
     pub fn push(&mut self, id: LaneId, jobs: Vec<Job>, now: Instant) -> Result<(), Refused> {
-        let (rows, bytes) =
-            jobs.iter().fold((0usize, 0usize), |(rows, bytes), job| (rows + job.rows, bytes + job.bytes));
-        if !self.has_room(id, rows, bytes) {
-            self.drop_undue(now);
-            if !self.has_room(id, rows, bytes) {
-                return Err(Refused::Full { retry_after: retry_after(self.wait(id)) });
-            }
-        }
+        let sum = |of: fn(&Job) -> usize| jobs.iter().map(of).fold(0, usize::saturating_add);
+        let (rows, bytes) = (sum(|job| job.rows), sum(|job| job.bytes));
         let cost: Duration = jobs.iter().map(|job| job.cost).sum();
-        let wait = self.wait(id);
         let left = jobs.first().map_or(Duration::ZERO, |job| job.deadline.saturating_duration_since(now));
-        // What comes to an empty queue is tried, whatever is believed of it.
-        if !wait.is_zero() && wait + cost > left.mul_f64(SURE) {
-            return Err(Refused::TooLate { retry_after: retry_after(wait) });
+        if let Err(refused) = self.admit(id, (rows, bytes), cost, left, now) {
+            jobs.into_iter().for_each(|job| job.refuse(refused));
+            return Err(refused);
         }
         let Some(waiting) = self.lanes.get_mut(&id) else { return Err(Refused::Closed) };
         if waiting.jobs.is_empty() && waiting.running == 0 {
@@ -160,6 +154,28 @@ impl Queues {
         waiting.jobs.extend(jobs);
         self.rows += rows;
         self.bytes += bytes;
+        Ok(())
+    }
+
+    fn admit(
+        &mut self,
+        id: LaneId,
+        (rows, bytes): (usize, usize),
+        cost: Duration,
+        left: Duration,
+        now: Instant,
+    ) -> Result<(), Refused> {
+        if !self.has_room(id, rows, bytes) {
+            self.drop_undue(now);
+            if !self.has_room(id, rows, bytes) {
+                return Err(Refused::Full { retry_after: retry_after(self.wait(id)) });
+            }
+        }
+        let wait = self.wait(id);
+        // What comes to an empty queue is tried, whatever is believed of it.
+        if !wait.is_zero() && wait + cost > left.mul_f64(SURE) {
+            return Err(Refused::TooLate { retry_after: retry_after(wait) });
+        }
         Ok(())
     }
 

@@ -160,7 +160,7 @@ async fn requests_that_wait_are_merged_and_each_gets_its_own_rows() {
 #[tokio::test]
 async fn requests_that_are_ready_together_are_gathered_without_a_thread() {
     let (batcher, runs) = batcher(&pool(one_slot()), doubled);
-    teach(&batcher, &[(1, 100), (2, 101), (4, 102), (8, 103)]);
+    teach(&batcher, &[(1, 240), (2, 241), (4, 242), (8, 243)]);
     let batcher = Arc::new(batcher);
     let ask = |value: f32| {
         let batcher = Arc::clone(&batcher);

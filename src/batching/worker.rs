@@ -11,7 +11,7 @@ use crate::engine::RunError;
 use crate::tensor::Tensor;
 
 use super::curve::size_for;
-use super::job::{Computed, Job};
+use super::job::{Answer, Computed, Job};
 use super::lane::{How, Lane, Ran};
 use super::profile::Profile;
 
@@ -56,7 +56,11 @@ fn alone(lane: &Lane, job: Job, begun: Instant, how: How) {
         None => compute(lane, &job.profile, &job.inputs, job.rows, queued, how),
     };
     // An error means that the caller has left: nobody to tell.
-    let _ = job.answer.send(outputs.map(|outputs| Computed { outputs, queued, computed }));
+    let _ = job.answer.send(answer(outputs, queued, computed));
+}
+
+fn answer(outputs: Result<Vec<Tensor>, RunError>, queued: Duration, computed: Duration) -> Answer {
+    Ok(Computed { outputs: outputs?, queued, computed })
 }
 
 /// Rows to fill up with, where the request's own number is not prepared and the rounded one is known to the curve.
@@ -77,7 +81,7 @@ fn together(lane: &Lane, jobs: Vec<Job>, begun: Instant, how: How) -> Duration {
         let again = |job: Job| {
             let queued = begun.saturating_duration_since(job.submitted);
             let (outputs, computed) = compute(lane, &job.profile, &job.inputs, job.rows, queued, How::Again);
-            let _ = job.answer.send(outputs.map(|outputs| Computed { outputs, queued, computed }));
+            let _ = job.answer.send(answer(outputs, queued, computed));
         };
         jobs.into_iter().for_each(again);
         return begun.elapsed();
