@@ -64,7 +64,9 @@ impl Curve {
     }
 
     /// Learns from a run. A single outlier, such as a run that lost its core for a while, moves the mean by a tenth; a
-    /// lasting change is followed within some tens of runs. A lost race loses one sample.
+    /// lasting change is followed within some tens of runs. What makes runs of one size slower or quicker, such as a busy
+    /// machine, does so to all, so the other points move along; otherwise sizes that are not run would be judged by how
+    /// things were when they were measured. A lost race loses one sample.
     pub fn learn(&self, rows: usize, took: Duration) {
         let at = SIZES.partition_point(|&size| size <= rows).saturating_sub(1);
         let sample = (took.as_nanos() as f64 * SIZES[at] as f64 / rows.max(1) as f64).max(1.0);
@@ -74,8 +76,14 @@ impl Curve {
             0 => sample,
             known => known as f64 * 0.9 + sample.min(known as f64 * 2.0) * 0.1,
         };
-        point.nanoseconds.store(mean.ceil() as u64, Ordering::Relaxed);
         point.runs.fetch_add(1, Ordering::Relaxed);
+        for (other, point) in self.points.iter().enumerate() {
+            let before = point.nanoseconds.load(Ordering::Relaxed) as f64;
+            let moved = if other == at { mean } else { before * mean / (known as f64).max(1.0) };
+            if other == at || (known > 0 && before > 0.0) {
+                point.nanoseconds.store(moved.round().max(1.0) as u64, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Records a careful measurement, which replaces what was known of that size.
@@ -135,6 +143,16 @@ mod tests {
         (0..80).for_each(|_| curve.learn(1, us(500)));
         let expected = curve.expected(1).unwrap();
         assert!(expected > us(480) && expected < us(510), "{expected:?}");
+    }
+
+    #[test]
+    fn all_points_move_with_the_one_that_is_run() {
+        let curve = Curve::default();
+        curve.set(1, us(100), 3);
+        curve.set(8, us(200), 3);
+        (0..200).for_each(|_| curve.learn(1, us(300)));
+        let ratio = curve.expected(8).unwrap().as_secs_f64() / curve.expected(1).unwrap().as_secs_f64();
+        assert!((ratio - 2.0).abs() < 0.01, "{curve:?}");
     }
 
     #[test]
