@@ -76,7 +76,8 @@ impl Batcher {
                 return answer;
             }
         }
-        let part = if may_batch { policy::part_rows(rows, &asked.profile.curve, self.pool.slots()) } else { rows };
+        let may_cut = may_batch && rows <= asked.profile.most_by_outputs();
+        let part = if may_cut { policy::part_rows(rows, &asked.profile.curve, self.pool.slots()) } else { rows };
         if part < rows {
             self.lane.split.fetch_add(1, Ordering::Relaxed);
         }

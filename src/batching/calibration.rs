@@ -66,7 +66,10 @@ impl Calibration {
         let lane = self.lane.upgrade()?;
         if let Some(row) = self.rows.iter_mut().find(|row| row.outputs.is_empty()) {
             match lane.session.run(&row.inputs) {
-                Ok(outputs) => row.outputs = outputs,
+                Ok(outputs) => {
+                    self.profile.has_outputs_of(outputs.iter().map(Tensor::size_in_bytes).sum());
+                    row.outputs = outputs;
+                }
                 Err(error) => {
                     self.profile.refute(format!("made-up rows cannot be computed: {error}"));
                     return None;
@@ -74,7 +77,8 @@ impl Calibration {
             }
             return Some(self);
         }
-        let rows = *SIZES.get(self.at).filter(|&&rows| rows <= lane.tuning.max_batch.max(1))?;
+        let most = lane.tuning.max_batch.min(self.profile.most_by_outputs()).max(1);
+        let rows = *SIZES.get(self.at).filter(|&&rows| rows <= most)?;
         let inputs = self.batch(rows)?;
         // A run that has to prepare the size first says nothing about its cost; its answer is as good.
         let first = !lane.session.is_prepared(&inputs);

@@ -3,7 +3,7 @@
 //! profile; others get one for each of the first few shapes they are asked for, and none is merged beyond that.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -30,7 +30,13 @@ pub struct Profile {
     pub curve: Curve,
     independence: AtomicU8,
     why: OnceLock<String>,
+    /// Bytes of the outputs for one row, the most that was seen when the model was tried.
+    output_bytes: AtomicUsize,
 }
+
+/// Outputs of rows that are computed together, and of a request that is put together again from parts. What makes more is
+/// left to the engine as it came, whose limits then say what is wrong with it.
+const LARGEST_OUTPUTS: usize = 64 << 20;
 
 const PROVEN: u8 = 1;
 const REFUTED: u8 = 2;
@@ -60,7 +66,16 @@ impl Profile {
 
     /// Rows that may run together.
     pub fn most_rows(&self, max_batch: usize) -> usize {
-        if self.is_independent() { max_batch } else { 1 }
+        if self.is_independent() { max_batch.min(self.most_by_outputs()).max(1) } else { 1 }
+    }
+
+    /// Rows whose outputs are no larger than is good to hold in one piece.
+    pub fn most_by_outputs(&self) -> usize {
+        LARGEST_OUTPUTS / self.output_bytes.load(Ordering::Relaxed).max(1)
+    }
+
+    pub fn has_outputs_of(&self, bytes: usize) {
+        self.output_bytes.fetch_max(bytes, Ordering::Relaxed);
     }
 
     /// The time that a request of so many rows adds to a long queue; zero while nothing is known.

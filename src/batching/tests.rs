@@ -246,6 +246,18 @@ async fn a_large_request_is_cut_and_put_together_again() {
 }
 
 #[tokio::test]
+async fn a_request_that_makes_more_than_fits_is_left_to_the_engine() {
+    let (batcher, runs) = batcher(&pool(one_slot()), doubled);
+    teach(&batcher, &[(1, 300), (2, 700), (4, 1500)]);
+    let (profile, _) = batcher.lane().profiles.of(&rows(&[0.0]));
+    // Sixteen megabytes a row, so four rows at a time.
+    profile.has_outputs_of(16 << 20);
+    batcher.infer(rows(&[1.0; 4]), 4, soon()).await.unwrap();
+    batcher.infer(rows(&[1.0; 5]), 5, soon()).await.unwrap();
+    assert_eq!(runs.all(), [vec![(1, How::Queued); 4], vec![(5, How::Queued)]].concat());
+}
+
+#[tokio::test]
 async fn batching_that_is_off_leaves_every_request_as_it_came() {
     let (gate, script) = gate(doubled);
     let (batcher, runs) = tuned(&pool(one_slot()), Tuning { max_batch: 1, ..Tuning::default() }, script);
