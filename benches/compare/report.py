@@ -28,7 +28,7 @@ benches/compare/run --quick      # does it work? some eight minutes
 benches/compare/run              # about an hour, on a machine that does nothing else
 ```
 
-A build with `--features onnxruntime`, named by `--onnxd FILE`, is compared on both engines. The first run installs Python
+A build with the feature `onnxruntime`, named as `run --onnxd FILE`, is compared on both engines. The first run installs Python
 packages and makes the models, outside the clone.
 """
 
