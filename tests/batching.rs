@@ -2,8 +2,8 @@
 //! caller gets the answer that its rows have alone. Requests are handed in on one thread before any is run, so that merging
 //! does not depend on luck.
 
-// Helpers fail a test by panicking, just as its own assertions do.
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+// Helpers fail a test by panicking, just as its own assertions do; how much was merged is worth reading.
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
