@@ -104,6 +104,15 @@ impl Curve {
         SIZES.iter().zip(&self.points).filter_map(measured).collect()
     }
 
+    /// What a row costs at the size where it costs least, in nanoseconds; infinite before anything has run.
+    pub(super) fn cheapest_row(&self) -> f64 {
+        let per_row = |(&rows, point): (&usize, &Point)| match point.nanoseconds.load(Ordering::Relaxed) {
+            0 => f64::INFINITY,
+            nanoseconds => nanoseconds as f64 / rows as f64,
+        };
+        SIZES.iter().zip(&self.points).map(per_row).fold(f64::INFINITY, f64::min)
+    }
+
     /// The largest size with a point.
     pub fn largest(&self) -> usize {
         let known = |(_, point): &(&usize, &Point)| point.nanoseconds.load(Ordering::Relaxed) > 0;

@@ -69,7 +69,7 @@ pub fn part_rows(rows: usize, curve: &Curve, slots: usize) -> usize {
     let Some(whole) = curve.nanoseconds(rows).filter(|_| rows > 1) else { return rows };
     let per_row = |size: usize| curve.nanoseconds(size).map_or(f64::INFINITY, |cost| cost / size as f64);
     let measured = || SIZES.into_iter().take_while(|&size| size <= curve.largest());
-    let cheapest = measured().map(per_row).fold(f64::INFINITY, f64::min);
+    let cheapest = curve.cheapest_row();
     let best = measured().find(|&size| per_row(size) <= cheapest * NEARLY).unwrap_or(1);
     let fewest = rows.div_ceil(MOST_PARTS);
     // More rows at a time cost more for each: as few as is best, on every core.

@@ -84,9 +84,8 @@ impl Profile {
         if !self.is_independent() {
             return alone;
         }
-        let per_row = |point: super::Measured| point.took.as_secs_f64() / point.rows as f64;
-        let cheapest = self.curve.measured().into_iter().map(per_row).fold(f64::INFINITY, f64::min);
-        if cheapest.is_finite() { alone.min(Duration::from_secs_f64(cheapest * rows as f64)) } else { alone }
+        let cheapest = self.curve.cheapest_row();
+        if cheapest.is_finite() { alone.min(Duration::from_nanos((cheapest * rows as f64) as u64)) } else { alone }
     }
 }
 

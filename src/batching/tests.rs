@@ -104,7 +104,7 @@ fn gate(
 }
 
 /// Polls once.
-async fn poll<F: Future>(future: &mut std::pin::Pin<Box<F>>) -> Option<F::Output> {
+async fn poll<F: Future + ?Sized>(future: &mut std::pin::Pin<Box<F>>) -> Option<F::Output> {
     std::future::poll_fn(|context| {
         std::task::Poll::Ready(match future.as_mut().poll(context) {
             std::task::Poll::Ready(value) => Some(value),
@@ -112,6 +112,17 @@ async fn poll<F: Future>(future: &mut std::pin::Pin<Box<F>>) -> Option<F::Output
         })
     })
     .await
+}
+
+/// Hands a request in; it waits.
+async fn waits<'b>(
+    batcher: &'b Batcher,
+    values: &[f32],
+) -> std::pin::Pin<Box<dyn Future<Output = Result<Computed, InferError>> + 'b>> {
+    let mut infer: std::pin::Pin<Box<dyn Future<Output = _>>> =
+        Box::pin(batcher.infer(rows(values), values.len(), soon()));
+    assert!(poll(&mut infer).await.is_none());
+    infer
 }
 
 #[tokio::test]
@@ -137,8 +148,7 @@ async fn requests_that_wait_are_merged_and_each_gets_its_own_rows() {
     let (gate, script) = gate(doubled);
     let (batcher, runs) = batcher(&pool(one_slot()), script);
     teach(&batcher, &BATCHES_PAY);
-    let mut first = Box::pin(batcher.infer(rows(&[0.0]), 1, soon()));
-    assert!(poll(&mut first).await.is_none());
+    let first = waits(&batcher, &[0.0]).await;
     gate.begun.recv().unwrap();
     let requests: Vec<Vec<f32>> = vec![vec![1.0], vec![2.0, 3.0], vec![4.0], vec![5.0, 6.0, 7.0], vec![8.0]];
     let mut waiting = Vec::new();
@@ -193,8 +203,7 @@ async fn a_failing_batch_is_run_again_so_that_only_the_guilty_request_fails() {
     });
     let (batcher, runs) = batcher(&pool(one_slot()), script);
     teach(&batcher, &BATCHES_PAY);
-    let mut first = Box::pin(batcher.infer(rows(&[0.0]), 1, soon()));
-    assert!(poll(&mut first).await.is_none());
+    let _first = waits(&batcher, &[0.0]).await;
     gate.begun.recv().unwrap();
     let mut waiting = Vec::new();
     for value in [1.0, 13.0, 3.0, 4.0] {
@@ -221,16 +230,12 @@ async fn answers_that_do_not_have_the_batch_s_rows_are_computed_one_by_one() {
     });
     let (batcher, _) = batcher(&pool(one_slot()), script);
     teach(&batcher, &BATCHES_PAY);
-    let mut first = Box::pin(batcher.infer(rows(&[0.0]), 1, soon()));
-    assert!(poll(&mut first).await.is_none());
+    let _first = waits(&batcher, &[0.0]).await;
     gate.begun.recv().unwrap();
-    let mut waiting: Vec<_> = [1.0, 2.0].map(|value| Box::pin(batcher.infer(rows(&[value]), 1, soon()))).into();
-    for infer in &mut waiting {
-        assert!(poll(infer).await.is_none());
-    }
+    let (second, third) = (waits(&batcher, &[1.0]).await, waits(&batcher, &[2.0]).await);
     gate.release.send(()).unwrap();
-    assert_eq!(values(&waiting.remove(0).await.unwrap()), [1.0]);
-    assert_eq!(values(&waiting.remove(0).await.unwrap()), [2.0]);
+    assert_eq!(values(&second.await.unwrap()), [1.0]);
+    assert_eq!(values(&third.await.unwrap()), [2.0]);
 }
 
 #[tokio::test]
@@ -262,17 +267,12 @@ async fn batching_that_is_off_leaves_every_request_as_it_came() {
     let (gate, script) = gate(doubled);
     let (batcher, runs) = tuned(&pool(one_slot()), Tuning { max_batch: 1, ..Tuning::default() }, script);
     teach(&batcher, &[(1, 300), (2, 700), (4, 1500)]);
-    let mut first = Box::pin(batcher.infer(rows(&[0.0; 9]), 9, soon()));
-    assert!(poll(&mut first).await.is_none());
+    let _first = waits(&batcher, &[0.0; 9]).await;
     gate.begun.recv().unwrap();
-    let mut waiting: Vec<_> = [1.0, 2.0].map(|value| Box::pin(batcher.infer(rows(&[value]), 1, soon()))).into();
-    for infer in &mut waiting {
-        assert!(poll(infer).await.is_none());
-    }
+    let (second, third) = (waits(&batcher, &[1.0]).await, waits(&batcher, &[2.0]).await);
     gate.release.send(()).unwrap();
-    for infer in waiting {
-        infer.await.unwrap();
-    }
+    second.await.unwrap();
+    third.await.unwrap();
     assert_eq!(runs.all(), [(9, How::Queued), (1, How::Queued), (1, How::Queued)]);
 }
 
@@ -280,8 +280,7 @@ async fn batching_that_is_off_leaves_every_request_as_it_came() {
 async fn a_full_queue_refuses_at_once_and_whoever_leaves_makes_room() {
     let (gate, script) = gate(doubled);
     let (batcher, _) = batcher(&pool(Config { queue_rows: 1, ..one_slot() }), script);
-    let mut first = Box::pin(batcher.infer(rows(&[0.0]), 1, soon()));
-    assert!(poll(&mut first).await.is_none());
+    let first = waits(&batcher, &[0.0]).await;
     gate.begun.recv().unwrap();
     let mut second = Box::pin(batcher.infer(rows(&[1.0]), 1, soon()));
     assert!(poll(&mut second).await.is_none(), "queued behind the busy slot");
@@ -299,8 +298,7 @@ async fn a_full_queue_refuses_at_once_and_whoever_leaves_makes_room() {
 async fn what_would_come_too_late_is_refused_at_once_or_skipped_before_it_runs() {
     let (gate, script) = gate(doubled);
     let (batcher, runs) = batcher(&pool(one_slot()), script);
-    let mut first = Box::pin(batcher.infer(rows(&[0.0]), 1, soon()));
-    assert!(poll(&mut first).await.is_none());
+    let first = waits(&batcher, &[0.0]).await;
     gate.begun.recv().unwrap();
     let short = Instant::now() + Duration::from_millis(1);
     assert_eq!(batcher.infer(rows(&[1.0]), 1, short).await, Err(Refused::ExpiredInQueue.into()));
@@ -339,8 +337,7 @@ async fn a_closed_pool_refuses_and_finishes_what_it_took() {
     let pool = pool(one_slot());
     let (gate, script) = gate(doubled);
     let (batcher, _) = batcher(&pool, script);
-    let mut first = Box::pin(batcher.infer(rows(&[0.0]), 1, soon()));
-    assert!(poll(&mut first).await.is_none());
+    let _first = waits(&batcher, &[0.0]).await;
     gate.begun.recv().unwrap();
     let mut second = Box::pin(batcher.infer(rows(&[1.0]), 1, soon()));
     assert!(poll(&mut second).await.is_none());
@@ -365,8 +362,7 @@ async fn models_of_higher_priority_go_first_and_a_model_is_dropped_with_its_hand
     let (blocker, _) = batcher(&pool, script);
     let (usual, _) = batcher(&pool, logged('n'));
     let (urgent, _) = tuned(&pool, Tuning { priority: 1, ..Tuning::default() }, logged('u'));
-    let mut first = Box::pin(blocker.infer(rows(&[0.0]), 1, soon()));
-    assert!(poll(&mut first).await.is_none());
+    let _first = waits(&blocker, &[0.0]).await;
     gate.begun.recv().unwrap();
     let mut waiting = Vec::new();
     for batcher in [&usual, &usual, &urgent, &urgent] {

@@ -110,11 +110,8 @@ fn stacked(
     };
     let inputs = (0..inputs).map(column).collect::<Option<Vec<_>>>()?;
     let prepared = lane.session.is_prepared(&inputs);
-    let started = Instant::now();
-    let outputs = lane.session.run(&inputs).ok();
-    let computed = started.elapsed();
-    let answers =
-        outputs.as_ref().and_then(|outputs| scatter(outputs, jobs.iter().map(|job| job.rows), rows + padding));
+    let (outputs, computed) = timed(lane, &inputs);
+    let answers = outputs.ok().and_then(|outputs| scatter(&outputs, jobs.iter().map(|job| job.rows), rows + padding));
     let queued: SmallVec<[Duration; 32]> =
         jobs.iter().map(|job| begun.saturating_duration_since(job.submitted)).collect();
     lane.observer.ran(&Ran { rows, queued: &queued, computed, succeeded: answers.is_some(), how });

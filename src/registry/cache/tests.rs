@@ -1,3 +1,5 @@
+//! The cache by itself: what is the same question, what is kept and for how long, and who computes when many ask at once.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
