@@ -42,13 +42,13 @@ impl Place {
 /// Takes a place before the body is read, for as long as anything of the request or its answer is in memory.
 pub(super) async fn admit<F: Future<Output = Response>>(
     app: &App,
-    mut request: Request,
-    next: impl FnOnce(Request) -> F,
+    mut request: Box<Request>,
+    next: impl FnOnce(Box<Request>) -> F,
 ) -> Response {
     let Some(place) = Place::take(&app.places) else {
         app.serving.metrics().request_shed("in_flight");
         let (parts, body) = request.into_parts();
-        discard(&parts, body).await;
+        Box::pin(discard(&parts.headers, body)).await;
         let reason = "as many predictions as --max-in-flight allows are under way";
         let error = serving::Problem::Overloaded { reason, retry_after: RETRY_AFTER };
         return problem::respond(problem::Dialect::of(parts.uri.path()), &error.into());

@@ -1,7 +1,9 @@
 //! Everything that happens to every request, in one function. Each part has a file that says what it does.
 //!
 //! The parts are functions called one inside the other and not layers: a layer costs every request a boxed future and a
-//! copy of all that lies below it. Those of the library are put round a request only where it calls for them.
+//! copy of all that lies below it. Those of the library are put round a request only where it calls for them. All of it is
+//! one future, which is copied when it is boxed and takes its place in the fastest cache: so requests are boxed once and
+//! handed on as that, and what is rarely done is boxed by itself.
 
 mod body;
 mod compression;
@@ -82,8 +84,8 @@ pub(super) fn stack(predictions: Router<Arc<App>>, questions: Router<Arc<App>>, 
 /// Seen from outside first: the record, packing, leave for browsers, the deadline, the path.
 async fn every_request<F: Future<Output = Response>>(
     app: &Arc<App>,
-    request: Request,
-    next: impl FnOnce(Request) -> F,
+    request: Box<Request>,
+    next: impl FnOnce(Box<Request>) -> F,
 ) -> Response {
     let bounded = |request| deadline::limit(app, request, |request| readable_path(request, next));
     let shared = |request| cors::allow(app.cors.as_ref(), request, bounded);
@@ -91,12 +93,12 @@ async fn every_request<F: Future<Output = Response>>(
 }
 
 async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    every_request(&app, request, |request| next.run(request)).await
+    every_request(&app, Box::new(request), |request| next.run(*request)).await
 }
 
 async fn question(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let limit = app.config.max_body.min(LARGEST_QUESTION);
-    body::read_whole(limit, request, |request| next.run(request)).await
+    body::read_whole(limit, Box::new(request), |request| next.run(*request)).await
 }
 
 /// A handler of predictions with all that happens around it: what every request has, a place, so that nothing is read that
@@ -108,9 +110,10 @@ impl<H: Handler<T, Arc<App>>, T: 'static> Handler<T, Arc<App>> for Prediction<H>
     type Future = Pin<Box<dyn Future<Output = Response> + Send>>;
 
     fn call(self, request: Request, app: Arc<App>) -> Self::Future {
+        let request = Box::new(request);
         Box::pin(async move {
-            let handle = |request| self.0.call(request, Arc::clone(&app));
-            let read = |request| body::read_whole(app.config.max_body, request, |request| Box::pin(handle(request)));
+            let handle = |request: Box<Request>| self.0.call(*request, Arc::clone(&app));
+            let read = |request| body::read_whole(app.config.max_body, request, handle);
             every_request(&app, request, |request| admission::admit(&app, request, read)).await
         })
     }
@@ -124,18 +127,19 @@ impl<H: Handler<T, Arc<App>>, T: 'static> Handler<T, Arc<App>> for Around<H> {
     type Future = Pin<Box<dyn Future<Output = Response> + Send>>;
 
     fn call(self, request: Request, app: Arc<App>) -> Self::Future {
-        Box::pin(async move { every_request(&app, request, |request| self.0.call(request, Arc::clone(&app))).await })
+        let request = Box::new(request);
+        Box::pin(async move { every_request(&app, request, |request| self.0.call(*request, Arc::clone(&app))).await })
     }
 }
 
 /// Names in a path are text: percent-encoded bytes that are none can name nothing.
 async fn readable_path<F: Future<Output = Response>>(
-    mut request: Request,
-    next: impl FnOnce(Request) -> F,
+    mut request: Box<Request>,
+    next: impl FnOnce(Box<Request>) -> F,
 ) -> Response {
     if request.uri().path().contains('%') {
-        match Box::pin(unescaped(request)).await {
-            Ok(readable) => request = readable,
+        match Box::pin(unescaped(*request)).await {
+            Ok(readable) => request = Box::new(readable),
             Err(response) => return response,
         }
     }
@@ -154,14 +158,14 @@ async fn unescaped(request: Request) -> Result<Request, Response> {
 
 async fn no_such_route(request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    discard(&parts, body).await;
+    discard(&parts.headers, body).await;
     let path = parts.uri.path();
     problem::refuse(problem::Dialect::of(path), problem::Refusal::UnknownRoute { path: path.into() })
 }
 
 async fn no_such_method(request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    discard(&parts, body).await;
+    discard(&parts.headers, body).await;
     let refusal = problem::Refusal::MethodNotAllowed { method: parts.method.to_string() };
     problem::refuse(problem::Dialect::of(parts.uri.path()), refusal)
 }

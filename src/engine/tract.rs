@@ -7,6 +7,7 @@ mod bounds;
 mod checks;
 mod convert;
 mod dims;
+mod direct;
 mod exact;
 mod files;
 mod interface;

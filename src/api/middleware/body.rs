@@ -7,7 +7,7 @@ use std::future::ready;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT};
-use axum::http::{HeaderMap, HeaderValue, request};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -27,10 +27,10 @@ const DISCARDING_TIME: Duration = Duration::from_secs(2);
 const ENCODINGS: [&str; 3] = ["gzip", "zstd", "identity"];
 
 /// The request with its body as it was before it was packed, or the refusal of a packing nobody here knows.
-async fn unpacked(mut request: Request) -> Result<Request, Response> {
+async fn unpacked(mut request: Request) -> Result<Box<Request>, Response> {
     let mut encodings = request.headers().get_all(CONTENT_ENCODING).iter();
     let encoding = match (encodings.next(), encodings.next()) {
-        (None, _) => return Ok(request),
+        (None, _) => return Ok(Box::new(request)),
         (Some(one), None) => ENCODINGS.into_iter().find(|name| one.as_bytes().eq_ignore_ascii_case(name.as_bytes())),
         (Some(_), Some(_)) => None,
     };
@@ -46,7 +46,7 @@ async fn unpacked(mut request: Request) -> Result<Request, Response> {
     });
     let refused = RequestDecompressionLayer::new().layer(taking).oneshot(request).await;
     match (opened, refused) {
-        (Some(request), _) => Ok(request),
+        (Some(request), _) => Ok(Box::new(request)),
         // Not for the encodings above.
         (None, Ok(refused)) => Err(refused.map(Body::new)),
         (None, Err(_)) => Err(Response::default()),
@@ -55,7 +55,7 @@ async fn unpacked(mut request: Request) -> Result<Request, Response> {
 
 async fn unknown_encoding(request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    discard(&parts, body).await;
+    discard(&parts.headers, body).await;
     let all = parts.headers.get_all(CONTENT_ENCODING).iter();
     let got = all.map(|one| String::from_utf8_lossy(one.as_bytes())).collect::<Vec<_>>().join(", ");
     let refusal = problem::Refusal::UnknownEncoding { got };
@@ -67,12 +67,12 @@ async fn unknown_encoding(request: Request) -> Response {
 /// Replaces the body by one that is already here: unpacked, whole, and at most `limit` bytes.
 pub(super) async fn read_whole<F: Future<Output = Response>>(
     limit: usize,
-    request: Request,
-    next: impl FnOnce(Request) -> F,
+    request: Box<Request>,
+    next: impl FnOnce(Box<Request>) -> F,
 ) -> Response {
-    let request = match request.headers().contains_key(CONTENT_ENCODING) {
+    let mut request = match request.headers().contains_key(CONTENT_ENCODING) {
         false => request,
-        true => match unpacked(request).await {
+        true => match Box::pin(unpacked(*request)).await {
             Ok(request) => request,
             Err(refused) => return refused,
         },
@@ -80,15 +80,15 @@ pub(super) async fn read_whole<F: Future<Output = Response>>(
     if request.body().is_end_stream() {
         return next(request).await;
     }
-    let (parts, mut body) = request.into_parts();
-    let announced = content_length(&parts.headers);
+    let mut body = std::mem::take(request.body_mut());
+    let announced = content_length(request.headers());
     let read = async {
         match announced {
             Some(length) if length > limit => Err(Unreadable::TooLarge),
             _ => collect(&mut body, announced.unwrap_or(0), limit).await,
         }
     };
-    let context = parts.extensions.get::<Context>();
+    let context = request.extensions().get::<Context>();
     let read = match context {
         Some(context) => timeout_at(context.deadline.into(), read).await.unwrap_or(Err(Unreadable::TooSlow)),
         None => read.await,
@@ -98,16 +98,17 @@ pub(super) async fn read_whole<F: Future<Output = Response>>(
             if let Some(context) = context {
                 context.seen.received(bytes.len());
             }
-            return next(Request::from_parts(parts, Body::from(bytes))).await;
+            *request.body_mut() = Body::from(bytes);
+            return next(request).await;
         }
         Err(Unreadable::TooLarge) => {
-            discard(&parts, body).await;
+            Box::pin(discard(request.headers(), body)).await;
             problem::Refusal::BodyTooLarge { limit }
         }
         Err(Unreadable::TooSlow) => problem::Refusal::BodyTooSlow,
         Err(Unreadable::Broken(reason)) => problem::Refusal::UnreadableBody { reason },
     };
-    problem::refuse(problem::Dialect::of(parts.uri.path()), refusal)
+    problem::refuse(problem::Dialect::of(request.uri().path()), refusal)
 }
 
 /// Takes out the body that [`read_whole`] put in.
@@ -154,12 +155,12 @@ fn cause(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// Takes the rest of a body that nobody will look at, so that the client gets to read the refusal.
-pub(in crate::api) async fn discard(parts: &request::Parts, mut body: Body) {
+pub(in crate::api) async fn discard(headers: &HeaderMap, mut body: Body) {
     // A client that waits for leave to send has not begun, and will not.
-    if body.is_end_stream() || parts.headers.contains_key(EXPECT) {
+    if body.is_end_stream() || headers.contains_key(EXPECT) {
         return;
     }
-    if content_length(&parts.headers).is_some_and(|length| length > DISCARDED_BYTES * 2) {
+    if content_length(headers).is_some_and(|length| length > DISCARDED_BYTES * 2) {
         return;
     }
     let read = async {

@@ -15,7 +15,10 @@ use tower_http::compression::{CompressionLayer, CompressionLevel};
 /// Answers smaller than this fit a packet or two.
 const WORTH_PACKING: u64 = 1400;
 
-pub(super) async fn pack<F: Future<Output = Response>>(request: Request, next: impl FnOnce(Request) -> F) -> Response {
+pub(super) async fn pack<F: Future<Output = Response>>(
+    request: Box<Request>,
+    next: impl FnOnce(Box<Request>) -> F,
+) -> Response {
     let wishes: Vec<HeaderValue> = request.headers().get_all(ACCEPT_ENCODING).iter().cloned().collect();
     let response = next(request).await;
     let is_small = response.body().size_hint().exact().is_some_and(|size| size < WORTH_PACKING);
@@ -23,6 +26,11 @@ pub(super) async fn pack<F: Future<Output = Response>>(request: Request, next: i
     if is_small && !wishes.iter().any(|wish| wish.as_bytes().contains(&b';')) {
         return response;
     }
+    Box::pin(packed(wishes, response)).await
+}
+
+/// The answer in the packing that is wished for most.
+async fn packed(wishes: Vec<HeaderValue>, response: Response) -> Response {
     let mut asked = axum::http::Request::new(());
     let headers: &mut HeaderMap = asked.headers_mut();
     for wish in wishes {

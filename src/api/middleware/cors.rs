@@ -42,20 +42,20 @@ pub(in crate::api) fn layer(origins: &[String]) -> Option<CorsLayer> {
 /// Answers what browsers ask beforehand, and says in other answers who may read them.
 pub(super) async fn allow<F: Future<Output = Response>>(
     layer: Option<&CorsLayer>,
-    request: Request,
-    next: impl FnOnce(Request) -> F,
+    request: Box<Request>,
+    next: impl FnOnce(Box<Request>) -> F,
 ) -> Response {
     let Some(layer) = layer else { return next(request).await };
     let mut next = Some(next);
-    let answering = service_fn(move |request| {
+    let answering = service_fn(move |request: Request| {
         let next = next.take();
         async move {
             Ok::<_, Infallible>(match next {
-                Some(next) => next(request).await,
+                Some(next) => next(Box::new(request)).await,
                 None => Response::default(),
             })
         }
     });
-    let Ok(response) = layer.layer(answering).oneshot(request).await;
+    let Ok(response) = Box::pin(layer.layer(answering).oneshot(*request)).await;
     response
 }

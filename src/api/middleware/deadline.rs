@@ -18,15 +18,15 @@ const GRACE: Duration = Duration::from_millis(50);
 
 pub(super) async fn limit<F: Future<Output = Response>>(
     app: &App,
-    mut request: Request,
-    next: impl FnOnce(Request) -> F,
+    mut request: Box<Request>,
+    next: impl FnOnce(Box<Request>) -> F,
 ) -> Response {
     let dialect = problem::Dialect::of(request.uri().path());
     let asked = match asked(request.headers()) {
         Ok(asked) => asked,
         Err(invalid) => {
             let (parts, body) = request.into_parts();
-            discard(&parts, body).await;
+            Box::pin(discard(&parts.headers, body)).await;
             return problem::respond(dialect, &serving::Problem::from(invalid).into());
         }
     };

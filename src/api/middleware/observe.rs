@@ -2,6 +2,7 @@
 //! record is written when the last byte of the answer was handed over or the client has left, whichever comes first.
 
 use std::any::Any;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -26,8 +27,8 @@ const CLIENT_LEFT: u16 = 499;
 
 pub(super) async fn observe<F: Future<Output = Response>>(
     app: &Arc<App>,
-    mut request: Request,
-    next: impl FnOnce(Request) -> F,
+    mut request: Box<Request>,
+    next: impl FnOnce(Box<Request>) -> F,
 ) -> Response {
     let start = Instant::now();
     let request_id = keep_or_make(request.headers());
@@ -51,7 +52,14 @@ pub(super) async fn observe<F: Future<Output = Response>>(
     let seen = Arc::clone(&exchange.seen);
     request.extensions_mut().insert(Context { request_id: request_id.clone(), start, deadline, place: None, seen });
 
-    let mut response = match caught(next(request)).await {
+    // Pinned where it is made: handed to a function, it would be in this one twice.
+    let mut answering = pin!(next(request));
+    // After a panic the future is only dropped, never polled, so nothing sees a half-done state.
+    let caught = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
+    });
+    let mut response = match caught.await {
         Ok(response) => response,
         Err(panic) => {
             tracing::error!(
@@ -74,17 +82,6 @@ pub(super) async fn observe<F: Future<Output = Response>>(
 fn announced(request: &Request) -> u64 {
     let length = request.headers().get(CONTENT_LENGTH);
     length.and_then(|length| length.to_str().ok()).and_then(|length| length.parse().ok()).unwrap_or(0)
-}
-
-/// The output of a future, or what it panicked with.
-async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
-    let mut future = pin!(future);
-    // After a panic the future is only dropped, never polled, so nothing sees a half-done state.
-    std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(poll) => poll.map(Ok),
-        Err(panic) => Poll::Ready(Err(panic)),
-    })
-    .await
 }
 
 fn words(panic: &(dyn Any + Send)) -> &str {

@@ -35,7 +35,8 @@ pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadE
     // The message holds a second copy of every weight.
     drop(model);
     let datatypes = declared.inputs.iter().map(|port| port.datatype).collect();
-    let mut plans = Plans::new(parsed.clone(), datatypes, blame, config);
+    let outputs = declared.outputs.iter().map(|output| (output.name.clone(), output.datatype)).collect();
+    let mut plans = Plans::new(parsed.clone(), datatypes, outputs, blame, config);
     let (sample, prepared) = prepare(&plans, &declared)?;
     let signature = interface::signature(declared, &parsed, &prepared, &sample)?;
     if signature.inputs.iter().flat_map(|port| &port.shape).all(|dim| dim.fixed().is_some()) {

@@ -15,7 +15,7 @@ mod recurrent;
 mod standard;
 mod text;
 mod trees;
-mod values;
+pub mod values;
 
 use tract_onnx::model::{Onnx, ParsingContext};
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
@@ -25,7 +25,7 @@ use tract_onnx::tract_hir::infer::InferenceOp;
 use super::checks::Refusal;
 use super::proto;
 pub use kernel::Kernel;
-pub use kernel::Own;
+pub use kernel::{Own, Primitive};
 pub use microsoft::PRIVATE;
 pub use node::{Node, Opsets};
 pub use standard::CASES;

@@ -12,9 +12,9 @@ mod admission;
 mod weights;
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use smallvec::SmallVec;
 use tract_onnx::prelude::{
     InferenceFact, InferenceModel, InferenceModelExt, IntoRunnable, TValue, TVec, TractError, TractResult,
     TypedRunnableModel,
@@ -23,11 +23,12 @@ use tract_onnx::prelude::{
 use self::admission::{Admission, Decision};
 use self::weights::Weights;
 use super::blame::Blame;
+use super::direct::{self, Direct};
 use super::ops::budget;
 use super::windows::{self, Unknown};
 use super::{Config, agree, bounds, convert, exact};
 use crate::engine::guard;
-use crate::tensor::{DataType, Shape};
+use crate::tensor::{DataType, Shape, Tensor};
 
 pub type Plan = Arc<TypedRunnableModel>;
 
@@ -39,6 +40,8 @@ pub struct Plans {
     model: Option<InferenceModel>,
     weights: Weights,
     inputs: Vec<DataType>,
+    /// Names and declared types.
+    outputs: Vec<(String, DataType)>,
     blame: Blame,
     /// Bytes of the largest tensor that may be made.
     max_tensor: usize,
@@ -49,22 +52,38 @@ pub struct Plans {
 
 struct Kept {
     admission: Admission,
-    plans: HashMap<Shapes, Slot>,
+    /// So few that looking through them is quicker than a hash.
+    plans: Vec<(Shapes, Slot)>,
 }
 
 /// A plan, or why there is none, once somebody has built it; others who need it wait for them.
-type Slot = Arc<OnceLock<Result<Plan, String>>>;
+type Slot = Arc<OnceLock<Result<Built, String>>>;
+
+/// What runs inputs of known sizes.
+#[derive(Clone)]
+struct Built {
+    plan: Plan,
+    /// The same without the library, where that is quicker.
+    direct: Option<Arc<Direct>>,
+}
 
 impl Plans {
-    /// `model` is parsed and not analysed; `inputs` are its element types.
-    pub fn new(model: InferenceModel, inputs: Vec<DataType>, blame: Blame, config: &Config) -> Self {
-        let kept = Kept { admission: Admission::new(config.max_plans), plans: HashMap::new() };
+    /// `model` is parsed and not analysed; `inputs` are its element types, `outputs` what is declared of its answers.
+    pub fn new(
+        model: InferenceModel,
+        inputs: Vec<DataType>,
+        outputs: Vec<(String, DataType)>,
+        blame: Blame,
+        config: &Config,
+    ) -> Self {
+        let kept = Kept { admission: Admission::new(config.max_plans), plans: Vec::new() };
         let weights = Weights::default();
         weights.adopt(&model);
         Self {
             model: Some(model),
             weights,
             inputs,
+            outputs,
             blame,
             max_tensor: config.limits.max_tensor,
             kept: Mutex::new(kept),
@@ -79,11 +98,13 @@ impl Plans {
             let evicted = kept.admission.insert(shapes);
             kept.slot(shapes, evicted)
         };
-        self.fill(&slot, shapes)
+        Ok(self.fill(&slot, shapes)?.plan)
     }
 
-    /// Runs the model once, with a state of its own.
-    pub fn run(&self, shapes: &[Shape], inputs: TVec<TValue>) -> Result<TVec<TValue>, String> {
+    /// Runs the model once, with a state of its own. `inputs` are of the declared types, and so are the outputs.
+    pub fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
+        let shapes: SmallVec<[Shape; 4]> = inputs.iter().map(|input| input.shape().into()).collect();
+        let shapes = shapes.as_slice();
         let slot = {
             let mut kept = self.kept();
             match kept.admission.ask(shapes) {
@@ -92,10 +113,31 @@ impl Plans {
                 Decision::Pass => None,
             }
         };
-        match slot {
-            Some(slot) => self.compute(&self.fill(&slot, shapes)?, inputs),
-            None => self.run_unkept(shapes, inputs),
+        let Some(slot) = slot else {
+            return self.declared(self.run_unkept(shapes, values(inputs)?)?);
+        };
+        let built = match slot.get() {
+            Some(built) => built.as_ref().map_err(String::clone)?,
+            None => &self.fill(&slot, shapes)?,
+        };
+        // Where that fails, the plan says why.
+        if let Some(direct) = &built.direct
+            && let Ok(Ok(answers)) = guard::catch(|| budget::within(self.max_tensor, || direct.run(inputs)))
+        {
+            return Ok(answers);
         }
+        self.declared(self.compute(&built.plan, values(inputs)?)?)
+    }
+
+    /// The library's answers as the types that the model declares.
+    fn declared(&self, answers: TVec<TValue>) -> Result<Vec<Tensor>, String> {
+        if answers.len() != self.outputs.len() {
+            return Err(format!("{} outputs came out, not {}", answers.len(), self.outputs.len()));
+        }
+        let named = |((name, datatype), answer): (&(String, DataType), _)| {
+            convert::from_tract(answer, *datatype).map_err(|reason| format!("output {name:?}: {reason}"))
+        };
+        self.outputs.iter().zip(answers).map(named).collect()
     }
 
     /// Declares that nobody will ask for shapes without a plan, and frees what only new plans are made from.
@@ -112,8 +154,8 @@ impl Plans {
     /// Whether running these shapes would build nothing, as things stand.
     pub fn is_prepared(&self, shapes: &[Shape]) -> bool {
         let kept = self.kept();
-        match kept.plans.get(shapes) {
-            Some(slot) => slot.get().is_some(),
+        match kept.plans.iter().find(|(of, _)| of.as_slice() == shapes) {
+            Some((_, slot)) => slot.get().is_some(),
             None => matches!(self.free.get(), Some(Some(_))) && !kept.admission.would_keep(shapes),
         }
     }
@@ -122,7 +164,7 @@ impl Plans {
     fn run_unkept(&self, shapes: &[Shape], inputs: TVec<TValue>) -> Result<TVec<TValue>, String> {
         let Some(free) = self.free.get() else {
             // What fails here says nothing about the plan for free sizes, so it leaves that question open.
-            let answer = self.compute(&self.build(shapes)?, inputs.clone())?;
+            let answer = self.compute(&self.build(shapes)?.plan, inputs.clone())?;
             self.free.get_or_init(|| self.prove_free(inputs, &answer));
             return Ok(answer);
         };
@@ -133,7 +175,7 @@ impl Plans {
         // last word.
         match self.compute(free, inputs.clone()) {
             Ok(answer) if is_empty(shapes) || answer.iter().all(|answer| answer.len() > 0) => Ok(answer),
-            _ => self.compute(&self.build(shapes)?, inputs),
+            _ => self.compute(&self.build(shapes)?.plan, inputs),
         }
     }
 
@@ -144,12 +186,28 @@ impl Plans {
         agree::close(known, &answer).then_some(plan)
     }
 
-    fn fill(&self, slot: &OnceLock<Result<Plan, String>>, shapes: &[Shape]) -> Result<Plan, String> {
-        slot.get_or_init(|| self.build(shapes)).clone()
+    fn fill(&self, slot: &OnceLock<Result<Built, String>>, shapes: &[Shape]) -> Result<Built, String> {
+        let build = || {
+            let Built { plan, direct } = self.build(shapes)?;
+            let direct = direct.filter(|direct| self.is_right(direct, &plan, shapes));
+            Ok(Built { plan, direct })
+        };
+        slot.get_or_init(build).clone()
+    }
+
+    /// Whether a small model gives the plan's answers without the library.
+    fn is_right(&self, direct: &Direct, plan: &Plan, shapes: &[Shape]) -> bool {
+        let agrees = |turn: usize| {
+            let inputs = direct::sample(shapes, &self.inputs, turn)?;
+            let known = self.declared(self.compute(plan, values(&inputs).ok()?).ok()?).ok()?;
+            let found = guard::catch(|| budget::within(self.max_tensor, || direct.run(&inputs))).ok()?.ok()?;
+            Some(agree::close(&values(&known).ok()?, &values(&found).ok()?))
+        };
+        (0..3).all(|turn| agrees(turn) == Some(true))
     }
 
     /// Builds a plan for known sizes. Long: analysis, optimisation and packing of the whole model.
-    fn build(&self, shapes: &[Shape]) -> Result<Plan, String> {
+    fn build(&self, shapes: &[Shape]) -> Result<Built, String> {
         self.guarded(|| {
             let mut model = self.model()?;
             for (at, (shape, datatype)) in shapes.iter().zip(&self.inputs).enumerate() {
@@ -164,9 +222,11 @@ impl Plans {
             model.declutter()?;
             // What is unknown still depends on values.
             windows::check(&model, Unknown::Refuse)?;
+            let types: SmallVec<[DataType; 4]> = self.outputs.iter().map(|&(_, datatype)| datatype).collect();
+            let direct = Direct::of(&model, &self.inputs, &types).map(Arc::new);
             model.optimize()?;
             self.weights.share(&mut model)?;
-            model.into_runnable()
+            Ok(Built { plan: model.into_runnable()?, direct })
         })
     }
 
@@ -187,7 +247,7 @@ impl Plans {
         self.model.clone().ok_or_else(|| TractError::msg("it takes inputs of one shape only"))
     }
 
-    fn guarded(&self, work: impl FnOnce() -> TractResult<Plan>) -> Result<Plan, String> {
+    fn guarded<T>(&self, work: impl FnOnce() -> TractResult<T>) -> Result<T, String> {
         // Unwinding leaves nothing behind: the work is on a clone of the model, which shares constants only.
         guard::catch(|| budget::within(self.max_tensor, work))
             .and_then(|built| built.map_err(|error| self.blame.explain(&error)))
@@ -228,13 +288,20 @@ impl Plans {
 impl Kept {
     fn slot(&mut self, shapes: &[Shape], evicted: Option<Shapes>) -> Slot {
         if let Some(evicted) = evicted {
-            self.plans.remove(&evicted);
+            self.plans.retain(|(shapes, _)| *shapes != evicted);
         }
-        if let Some(slot) = self.plans.get(shapes) {
+        if let Some((_, slot)) = self.plans.iter().find(|(of, _)| of.as_slice() == shapes) {
             return Arc::clone(slot);
         }
-        Arc::clone(self.plans.entry(shapes.to_vec()).or_default())
+        let slot = Slot::default();
+        self.plans.push((shapes.to_vec(), Arc::clone(&slot)));
+        slot
     }
+}
+
+/// Tensors as the library takes them.
+fn values(inputs: &[Tensor]) -> Result<TVec<TValue>, String> {
+    inputs.iter().map(convert::to_tract).collect()
 }
 
 /// Whether nothing is asked.
@@ -262,13 +329,12 @@ mod tests {
         let blame = Blame::of(model.graph.as_ref().unwrap());
         let parsed = tract_onnx::onnx().with_ignore_value_info(true).parse(&model, None).unwrap().model;
         let datatype = if name == "table" { DataType::Int64 } else { DataType::Fp32 };
-        Plans::new(parsed, vec![datatype], blame, &Config { max_plans, ..Config::default() })
+        let output = ("out".to_owned(), DataType::Fp32);
+        Plans::new(parsed, vec![datatype], vec![output], blame, &Config { max_plans, ..Config::default() })
     }
 
     fn run(plans: &Plans, shape: &[usize]) {
-        let shape = Shape::from(shape);
-        let ones = Tensor::from_vec(shape.clone(), vec![1f32; shape.iter().product()]).unwrap();
-        plans.run(&[shape], [convert::to_tract(&ones).unwrap()].into_iter().collect()).unwrap();
+        plans.run(&[Tensor::from_vec(shape, vec![1f32; shape.iter().product()]).unwrap()]).unwrap();
     }
 
     #[test]
@@ -305,7 +371,7 @@ mod tests {
         plans.seal();
         run(&plans, &[1, 2]);
         let two = Tensor::from_vec(Shape::from_slice(&[2, 2]), vec![1f32; 4]).unwrap();
-        let refused = plans.run(&[two.shape().into()], [convert::to_tract(&two).unwrap()].into_iter().collect());
+        let refused = plans.run(&[two]);
         assert!(refused.unwrap_err().contains("one shape only"));
     }
 
@@ -340,11 +406,7 @@ mod tests {
     #[test]
     fn a_request_that_fails_does_not_settle_whether_plans_can_be_shared() {
         let plans = plans("table", 1);
-        let ask = |indices: Vec<i64>| {
-            let shape = Shape::from_slice(&[indices.len()]);
-            let tensor = Tensor::from_vec(shape.clone(), indices).unwrap();
-            plans.run(&[shape], [convert::to_tract(&tensor).unwrap()].into_iter().collect())
-        };
+        let ask = |indices: Vec<i64>| plans.run(&[Tensor::from_vec(&[indices.len()][..], indices).unwrap()]);
         assert!(ask(vec![0]).is_ok());
         assert!(ask(vec![0, 99]).is_err());
         assert!(plans.free.get().is_none());

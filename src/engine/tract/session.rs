@@ -1,14 +1,13 @@
 //! A loaded model: checks that a request has the shape of the signature, carries tensors over the border and back, and
 //! leaves the computing to [`Plans`].
 
-use tract_onnx::prelude::TVec;
+use smallvec::SmallVec;
 
-use super::convert;
 use super::nan;
 use super::plans::Plans;
 use super::samples::Categories;
 use crate::engine::{RunError, Session, guard, request};
-use crate::model::{ClassLabels, GraphSummary, Port, Signature};
+use crate::model::{ClassLabels, GraphSummary, Signature};
 use crate::tensor::{Shape, Tensor};
 
 pub struct TractSession {
@@ -46,15 +45,7 @@ impl TractSession {
                 ));
             }
         }
-        let values = inputs.iter().map(convert::to_tract).collect::<Result<TVec<_>, _>>()?;
-        let answers = self.plans.run(&shapes(inputs), values)?;
-        if answers.len() != self.about.signature.outputs.len() {
-            return Err(format!("{} outputs came out, not {}", answers.len(), self.about.signature.outputs.len()));
-        }
-        let named = |(port, answer): (&Port, _)| {
-            convert::from_tract(answer, port.datatype).map_err(|reason| format!("output {:?}: {reason}", port.name))
-        };
-        self.about.signature.outputs.iter().zip(answers).map(named).collect()
+        self.plans.run(inputs)
     }
 }
 
@@ -101,6 +92,6 @@ impl Session for TractSession {
     }
 }
 
-fn shapes(inputs: &[Tensor]) -> Vec<Shape> {
+fn shapes(inputs: &[Tensor]) -> SmallVec<[Shape; 4]> {
     inputs.iter().map(|input| input.shape().into()).collect()
 }

@@ -33,6 +33,27 @@ pub trait Kernel: Debug + Send + Sync + 'static {
     fn passes_sizes(&self) -> bool {
         false
     }
+
+    /// What it is in terms that small models are made of without tract, if it is that and nothing else.
+    fn primitive(&self) -> Option<Primitive> {
+        None
+    }
+}
+
+/// Operators that are next to nothing to compute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Primitive {
+    Cast {
+        to: DatumType,
+    },
+    /// The place of the largest or least along an axis.
+    Best {
+        axis: i64,
+        least: bool,
+        last: bool,
+    },
+    /// What stands in the first input at the places of the second.
+    Pick,
 }
 
 /// A kernel as tract's operator.
@@ -60,6 +81,10 @@ impl Own {
         let inputs = node.input.iter().map(|name| if name.is_empty() { None } else { given.next() }).collect();
         let outputs = node.output.iter().enumerate().filter(|(_, name)| !name.is_empty()).map(|(at, _)| at).collect();
         Self { name, kernel, inputs, outputs }
+    }
+
+    pub fn primitive(&self) -> Option<Primitive> {
+        self.kernel.primitive()
     }
 
     fn facts(&self, given: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {

@@ -25,24 +25,42 @@ pub struct Admission {
     asks: usize,
     period: usize,
     clock: u64,
+    /// Of shapes that are not kept.
     counts: HashMap<Shapes, u32>,
-    /// Kept shapes and when they were last asked for.
-    kept: HashMap<Shapes, u64>,
+    kept: Vec<Kept>,
+}
+
+struct Kept {
+    shapes: Shapes,
+    asked: u32,
+    /// When it was last asked for.
+    last: u64,
 }
 
 impl Admission {
     /// At least one shape is kept whatever `max` says.
     pub fn new(max: usize) -> Self {
         let max = max.max(1);
-        Self { max, asks: 0, period: 32 * max, clock: 0, counts: HashMap::new(), kept: HashMap::new() }
+        Self { max, asks: 0, period: 32 * max, clock: 0, counts: HashMap::new(), kept: Vec::new() }
     }
 
     pub fn ask(&mut self, shapes: &[Shape]) -> Decision {
-        let asked = self.count(shapes);
-        if let Some(last) = self.kept.get_mut(shapes) {
-            *last = self.clock;
+        self.pass_time();
+        if let Some(kept) = self.kept.iter_mut().find(|kept| kept.shapes.as_slice() == shapes) {
+            kept.asked += 1;
+            kept.last = self.clock;
             return Decision::Kept;
         }
+        let asked = match self.counts.get_mut(shapes) {
+            Some(count) => {
+                *count += 1;
+                *count
+            }
+            None => {
+                self.counts.insert(shapes.to_vec(), 1);
+                1
+            }
+        };
         if self.is_worth(asked) { Decision::Keep { instead_of: self.insert(shapes) } } else { Decision::Pass }
     }
 
@@ -53,46 +71,42 @@ impl Admission {
 
     /// Whether a shape that was asked for this often gets a place.
     fn is_worth(&self, asked: u32) -> bool {
-        let idle = || self.idle().and_then(|idle| self.counts.get(idle)).copied().unwrap_or(0);
+        let idle = || self.idle().map_or(0, |at| self.kept[at].asked);
         self.kept.len() < self.max || asked > idle().saturating_mul(2).max(1)
     }
 
     /// Keeps a shape; the one that made room for it.
     pub fn insert(&mut self, shapes: &[Shape]) -> Option<Shapes> {
         self.clock += 1;
-        if let Some(last) = self.kept.get_mut(shapes) {
-            *last = self.clock;
+        if let Some(kept) = self.kept.iter_mut().find(|kept| kept.shapes.as_slice() == shapes) {
+            kept.last = self.clock;
             return None;
         }
-        let evicted = if self.kept.len() >= self.max { self.idle().cloned() } else { None };
-        if let Some(evicted) = &evicted {
-            self.kept.remove(evicted);
-        }
-        self.kept.insert(shapes.to_vec(), self.clock);
-        evicted
+        let evicted = self.idle().filter(|_| self.kept.len() >= self.max).map(|at| self.kept.swap_remove(at));
+        let asked = self.counts.remove(shapes).unwrap_or(0);
+        self.kept.push(Kept { shapes: shapes.to_vec(), asked, last: self.clock });
+        evicted.map(|evicted| {
+            self.counts.insert(evicted.shapes.clone(), evicted.asked);
+            evicted.shapes
+        })
     }
 
-    fn count(&mut self, shapes: &[Shape]) -> u32 {
+    fn pass_time(&mut self) {
         self.clock += 1;
         self.asks += 1;
         if self.asks >= self.period {
             self.asks = 0;
+            self.kept.iter_mut().for_each(|kept| kept.asked /= 2);
             self.counts.retain(|_, count| {
                 *count /= 2;
                 *count > 0
             });
         }
-        if let Some(count) = self.counts.get_mut(shapes) {
-            *count += 1;
-            return *count;
-        }
-        self.counts.insert(shapes.to_vec(), 1);
-        1
     }
 
-    /// The kept shape that was asked for longest ago.
-    fn idle(&self) -> Option<&Shapes> {
-        self.kept.iter().min_by_key(|(_, last)| **last).map(|(shapes, _)| shapes)
+    /// Where the kept shape stands that was asked for longest ago.
+    fn idle(&self) -> Option<usize> {
+        (0..self.kept.len()).min_by_key(|&at| self.kept[at].last)
     }
 }
 

@@ -3,10 +3,10 @@
 use tract_onnx::prelude::{Arc, Datum, DatumType, TDim, TVec, Tensor, TractError, TractResult, TypedFact, tvec};
 use tract_onnx::tract_hir::internal::DatumTypeExt;
 
-use super::super::Kernel;
 use super::super::budget;
 use super::super::node::Node;
 use super::super::values::{one_of, required, slice, tensor};
+use super::super::{Kernel, Primitive};
 use super::linear::affordable;
 use crate::engine::tract::checks::Refusal;
 
@@ -69,6 +69,10 @@ impl Kernel for ArrayFeatureExtractor {
             }
             _ => pick::<f32>(input, columns, &places, &shape)?,
         }])
+    }
+
+    fn primitive(&self) -> Option<Primitive> {
+        Some(Primitive::Pick)
     }
 }
 

@@ -4,9 +4,9 @@
 use tract_onnx::pb::tensor_proto::DataType as OnnxType;
 use tract_onnx::prelude::{Arc, Datum, DatumType, TDim, TVec, Tensor, TractResult, TypedFact, tvec};
 
-use super::super::Kernel;
 use super::super::node::{Node, malformed};
 use super::super::values::{required, slice, tensor};
+use super::super::{Kernel, Primitive};
 use super::shapes::{error, fact, wide};
 use crate::engine::tract::checks::Refusal;
 use crate::engine::tract::{convert, proto};
@@ -61,6 +61,10 @@ impl Kernel for Cast {
 
     fn passes_sizes(&self) -> bool {
         self.to == DatumType::I64
+    }
+
+    fn primitive(&self) -> Option<Primitive> {
+        Some(Primitive::Cast { to: self.to })
     }
 }
 

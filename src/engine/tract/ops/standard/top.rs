@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 
 use tract_onnx::prelude::{Arc, Datum, DatumExt, TDim, TVec, Tensor, TractResult, TypedFact, tvec};
 
-use super::super::Kernel;
 use super::super::node::{Node, malformed};
 use super::super::values::{required, slice, tensor};
+use super::super::{Kernel, Primitive};
 use super::shapes::{Found, around, axis, error, fact, for_numbers, integer, known};
 use crate::engine::tract::checks::Refusal;
 
@@ -156,6 +156,10 @@ impl Kernel for Arg {
         let input = required(inputs, 0)?;
         let found = for_numbers!(input.datum_type().unquantized(), places(input, self))?;
         Ok(tvec![tensor(&self.shape(input.shape(), 1)?, found)?])
+    }
+
+    fn primitive(&self) -> Option<Primitive> {
+        Some(Primitive::Best { axis: self.axis, least: self.least, last: self.last })
     }
 }
 

@@ -1,0 +1,152 @@
+//! Small models without the engine library around them. A run of the library costs a microsecond or three per node before
+//! anything is computed: memory for every value, tables of the graph, packing for kernels made for large matrices. A model
+//! of a few small layers spends nearly all of its time on that. [`Direct`] is such a model for known sizes as a row of steps
+//! over two stretches of memory, one of floats and one of integers; operators of our own that have no step are called with
+//! tensors made for the occasion.
+//!
+//! It only ever stands beside a plan: it is used once it has given the plan's answers, and where it fails the plan has the
+//! last word, and the words for the client.
+
+mod compile;
+mod dense;
+mod steps;
+
+use std::cell::RefCell;
+
+use smallvec::SmallVec;
+use tract_onnx::prelude::TypedModel;
+
+use self::compile::Compiler;
+use self::steps::{Argument, Step, Work};
+use super::convert;
+use crate::tensor::{DataType, Shape, Tensor};
+
+/// Multiply-adds of a step, and elements of all values, up to which the library's better kernels do not make up for what
+/// it spends around them.
+const MOST_WORK: usize = 16 << 10;
+const MOST_ELEMENTS: usize = 32 << 10;
+/// Nodes of a model that is looked at.
+const MOST_NODES: usize = 64;
+
+#[derive(Debug)]
+pub struct Direct {
+    inputs: Vec<Input>,
+    steps: Vec<Step>,
+    outputs: Vec<Output>,
+    reals: usize,
+    wholes: usize,
+    made: usize,
+}
+
+/// Where an input is put.
+#[derive(Debug)]
+enum Input {
+    Reals(usize),
+    Wholes(usize),
+    Made(usize),
+}
+
+#[derive(Debug)]
+struct Output {
+    from: Argument,
+    shape: Shape,
+    declared: DataType,
+}
+
+thread_local! {
+    static WORK: RefCell<Work> = RefCell::default();
+}
+
+impl Direct {
+    /// Of a model for known sizes, decluttered and not yet optimised; `inputs` and `outputs` are the declared types. `None`
+    /// where it is too large to gain by it, or does something that has no step.
+    pub fn of(model: &TypedModel, inputs: &[DataType], outputs: &[DataType]) -> Option<Self> {
+        if model.nodes().len() > MOST_NODES {
+            return None;
+        }
+        Compiler::of(model).compile(inputs, outputs)
+    }
+
+    /// The outputs for inputs of the sizes that it was made for. An error says only that there is no answer this way.
+    pub fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
+        // Taken and not borrowed: a step that unwinds leaves the next run to make its own.
+        let mut work = WORK.take();
+        let outputs = self.compute(&mut work, inputs);
+        work.made.clear();
+        WORK.set(work);
+        outputs
+    }
+
+    fn compute(&self, work: &mut Work, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
+        // What an earlier run left is written over before it is read.
+        work.reals.resize(self.reals, 0.0);
+        work.wholes.resize(self.wholes, 0);
+        work.made.resize(self.made, None);
+        for (input, tensor) in self.inputs.iter().zip(inputs) {
+            input.fill(work, tensor)?;
+        }
+        for step in &self.steps {
+            step.take(work).map_err(|error| error.to_string())?;
+        }
+        self.outputs.iter().map(|output| output.read(work)).collect()
+    }
+}
+
+impl Input {
+    fn fill(&self, work: &mut Work, tensor: &Tensor) -> Result<(), String> {
+        let other = || format!("an input of {}", tensor.datatype());
+        match *self {
+            Self::Reals(at) => {
+                let values = tensor.values::<f32>().ok_or_else(other)?;
+                work.reals[at..at + values.len()].copy_from_slice(&values);
+            }
+            Self::Wholes(at) if tensor.datatype() == DataType::Int32 => {
+                let values = tensor.values::<i32>().ok_or_else(other)?;
+                work.wholes[at..at + values.len()].iter_mut().zip(&*values).for_each(|(to, &from)| *to = from.into());
+            }
+            Self::Wholes(at) => {
+                let values = tensor.values::<i64>().ok_or_else(other)?;
+                work.wholes[at..at + values.len()].copy_from_slice(&values);
+            }
+            Self::Made(at) => work.made[at] = Some(convert::to_tract(tensor)?),
+        }
+        Ok(())
+    }
+}
+
+impl Output {
+    fn read(&self, work: &Work) -> Result<Tensor, String> {
+        let shape = || self.shape.clone();
+        let tensor = match (&self.from, self.declared) {
+            (Argument::Reals { range, .. }, DataType::Fp32) => {
+                Tensor::from_vec(shape(), work.reals[range.clone()].to_vec())
+            }
+            (Argument::Wholes { range, .. }, DataType::Int64) => {
+                Tensor::from_vec(shape(), work.wholes[range.clone()].to_vec())
+            }
+            (other, declared) => {
+                let value = other.value(work).map_err(|error| error.to_string())?;
+                return convert::from_tract(value, declared);
+            }
+        };
+        tensor.map_err(|error| error.to_string())
+    }
+}
+
+/// Inputs to hold an answer against another with: numbers of both signs that differ from place to place. `None` where a
+/// model takes text, whose words are not known here.
+pub fn sample(shapes: &[Shape], types: &[DataType], turn: usize) -> Option<SmallVec<[Tensor; 4]>> {
+    let made = |(at, (shape, &datatype)): (usize, (&Shape, &DataType))| {
+        let count: usize = shape.iter().product();
+        // Integers often are indices or counts, which have to be small and not negative.
+        let number = |place: usize| match datatype {
+            DataType::Fp16 | DataType::Fp32 | DataType::Fp64 => {
+                ((place * 37 + turn * 101 + at * 13) % 61) as f64 / 20.0 - 1.5
+            }
+            _ => ((place + turn) % 2) as f64,
+        };
+        let values = Tensor::from_vec(shape.clone(), (0..count).map(number).collect::<Vec<f64>>()).ok()?;
+        if datatype == DataType::Bytes { None } else { values.cast(datatype).ok() }
+    };
+    shapes.iter().zip(types).enumerate().map(made).collect()
+}

@@ -1,0 +1,108 @@
+//! A product with a stored matrix, which is what a layer of a network mostly is.
+
+use tract_onnx::prelude::{DatumType, TVec};
+use tract_onnx::tract_core::ops::einsum::EinSum;
+
+/// Weights with one row for each element that goes in.
+#[derive(Debug)]
+pub struct Dense {
+    weights: Vec<f32>,
+    inputs: usize,
+    outputs: usize,
+}
+
+/// What an axis of the product is to the side that is computed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Of the input and of the output.
+    Row,
+    /// Summed over.
+    Inner,
+    /// Of the output alone.
+    Outer,
+}
+
+impl Dense {
+    /// The product as rows times a matrix, if it is one: `stored` is the position of the input whose elements `weights`
+    /// are. Axes of size one are nowhere in memory, so they may stand anywhere.
+    pub fn of(
+        product: &EinSum,
+        stored: usize,
+        weights: &[f32],
+        shapes: [&[usize]; 2],
+        output: &[usize],
+    ) -> Option<Self> {
+        if product.q_params.is_some() || product.operating_dt != DatumType::F32 {
+            return None;
+        }
+        let given = 1 - stored;
+        let (mut of_given, mut of_output, mut of_weights) = (TVec::new(), TVec::new(), TVec::new());
+        for (number, axis) in product.axes.iter_all_axes().enumerate() {
+            let place = |places: &[usize]| match *places {
+                [] => Some(None),
+                [place] => Some(Some(place)),
+                _ => None,
+            };
+            let (input, matrix) = (place(&axis.inputs[given])?, place(&axis.inputs[stored])?);
+            let out = place(&axis.outputs[0])?;
+            let sizes =
+                [input.map(|at| shapes[given][at]), matrix.map(|at| shapes[stored][at]), out.map(|at| output[at])];
+            let mut sizes = sizes.into_iter().flatten();
+            let size = sizes.next()?;
+            if sizes.any(|other| other != size) {
+                return None;
+            }
+            if size == 1 {
+                continue;
+            }
+            let role = match (input.is_some(), matrix.is_some(), out.is_some()) {
+                (true, false, true) => Role::Row,
+                (true, true, false) => Role::Inner,
+                (false, true, true) => Role::Outer,
+                _ => return None,
+            };
+            input.into_iter().for_each(|at| of_given.push((at, role, number, size)));
+            out.into_iter().for_each(|at| of_output.push((at, role, number, size)));
+            matrix.into_iter().for_each(|at| of_weights.push((number, at)));
+        }
+        of_given.sort_unstable_by_key(|axis| axis.0);
+        of_output.sort_unstable_by_key(|axis| axis.0);
+        // Rows come first, and in the same order on both sides.
+        let in_order = |axes: &[(usize, Role, usize, usize)]| axes.is_sorted_by_key(|axis| axis.1 != Role::Row);
+        let rows = |axes: &[(usize, Role, usize, usize)]| -> Vec<usize> {
+            axes.iter().filter(|axis| axis.1 == Role::Row).map(|axis| axis.2).collect()
+        };
+        if !in_order(&of_given) || !in_order(&of_output) || rows(&of_given) != rows(&of_output) {
+            return None;
+        }
+        let stride = |number: usize| {
+            let at = of_weights.iter().find(|(of, _)| *of == number).map(|(_, at)| *at);
+            at.map_or(0, |at| shapes[stored][at + 1..].iter().product::<usize>())
+        };
+        // Where the elements of the axes of one role lie, in the order of `axes`.
+        let offsets = |axes: &[(usize, Role, usize, usize)], role: Role| {
+            axes.iter().filter(|axis| axis.1 == role).fold(vec![0], |offsets, &(_, _, number, size)| {
+                let each = |offset: usize| (0..size).map(move |step| offset + step * stride(number));
+                offsets.into_iter().flat_map(each).collect::<Vec<usize>>()
+            })
+        };
+        let (inner, outer) = (offsets(&of_given, Role::Inner), offsets(&of_output, Role::Outer));
+        let weights = inner.iter().flat_map(|&row| outer.iter().map(move |&column| weights.get(row + column).copied()));
+        Some(Self { inputs: inner.len(), outputs: outer.len(), weights: weights.collect::<Option<_>>()? })
+    }
+
+    /// Multiply-adds for so many elements that go in.
+    pub fn work(&self, elements: usize) -> usize {
+        elements * self.outputs
+    }
+
+    /// `to` is written whole.
+    pub fn multiply(&self, from: &[f32], to: &mut [f32]) {
+        for (row, to) in from.chunks_exact(self.inputs).zip(to.chunks_exact_mut(self.outputs)) {
+            to.fill(0.0);
+            for (&value, weights) in row.iter().zip(self.weights.chunks_exact(self.outputs)) {
+                to.iter_mut().zip(weights).for_each(|(to, weight)| *to += value * weight);
+            }
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! What there is to be done, and on which memory.
+
+use std::ops::Range;
+
+use smallvec::SmallVec;
+use tract_onnx::prelude::{DatumType, IntoTValue, TValue, TVec, Tensor, TractError, TractResult};
+use tract_onnx::tract_hir::internal::TypedOp;
+
+use super::dense::Dense;
+use crate::engine::tract::ops::values;
+
+/// The memory of one run: every value that steps make has its own place.
+#[derive(Debug, Default)]
+pub struct Work {
+    pub reals: Vec<f32>,
+    pub wholes: Vec<i64>,
+    /// Values of other types, and those that operators make by themselves.
+    pub made: Vec<Option<TValue>>,
+}
+
+/// One step. What it reads lies before what it writes.
+#[derive(Debug)]
+pub enum Step {
+    Dense {
+        dense: Dense,
+        from: Range<usize>,
+        to: Range<usize>,
+    },
+    Combine {
+        how: fn(f32, f32) -> f32,
+        a: Operand,
+        b: Operand,
+        to: Range<usize>,
+    },
+    Map {
+        how: Map,
+        from: Range<usize>,
+        to: Range<usize>,
+    },
+    /// Of stretches of `count` elements.
+    Softmax {
+        count: usize,
+        from: Range<usize>,
+        to: Range<usize>,
+    },
+    Best {
+        best: Best,
+        from: Range<usize>,
+        to: Range<usize>,
+    },
+    /// What stands in a table at the places that were found.
+    Pick {
+        table: Vec<i64>,
+        from: Range<usize>,
+        to: Range<usize>,
+    },
+    /// An operator as it is, on values made for it.
+    Call {
+        op: Box<dyn TypedOp>,
+        arguments: SmallVec<[Argument; 4]>,
+        to: usize,
+        count: usize,
+    },
+    /// Floats that an operator made, to go on with.
+    Load {
+        from: usize,
+        to: Range<usize>,
+    },
+}
+
+/// A function of one float.
+#[derive(Clone, Copy, Debug)]
+pub enum Map {
+    Plain(fn(f32) -> f32),
+    LeakyRelu { alpha: f32 },
+}
+
+/// The place of the largest or least of `count` elements that lie `apart` from each other.
+#[derive(Debug)]
+pub struct Best {
+    pub count: usize,
+    pub apart: usize,
+    pub least: bool,
+    pub last: bool,
+}
+
+/// One side of a combination. Element `i` of the result meets element `i / every % length` of it.
+#[derive(Debug)]
+pub struct Operand {
+    pub from: Values,
+    pub every: usize,
+}
+
+#[derive(Debug)]
+pub enum Values {
+    Reals(Range<usize>),
+    Constant(Vec<f32>),
+}
+
+/// A value as operators take it.
+#[derive(Clone, Debug)]
+pub enum Argument {
+    Reals {
+        range: Range<usize>,
+        shape: TVec<usize>,
+    },
+    /// 32 or 64 bits wide.
+    Wholes {
+        range: Range<usize>,
+        shape: TVec<usize>,
+        datatype: DatumType,
+    },
+    Made(usize),
+    Constant(TValue),
+}
+
+impl Step {
+    pub fn take(&self, work: &mut Work) -> TractResult<()> {
+        match self {
+            Self::Dense { dense, from, to } => {
+                let (before, to) = split(&mut work.reals, to);
+                dense.multiply(&before[from.clone()], to);
+            }
+            Self::Combine { how, a, b, to } => {
+                let (before, to) = split(&mut work.reals, to);
+                combine(*how, a, b, before, to);
+            }
+            Self::Map { how, from, to } => {
+                let (before, to) = split(&mut work.reals, to);
+                let pairs = to.iter_mut().zip(&before[from.clone()]);
+                match *how {
+                    Map::Plain(how) => pairs.for_each(|(to, &from)| *to = how(from)),
+                    Map::LeakyRelu { alpha } => {
+                        pairs.for_each(|(to, &from)| *to = if from < 0.0 { alpha * from } else { from });
+                    }
+                }
+            }
+            Self::Softmax { count, from, to } => {
+                let (before, to) = split(&mut work.reals, to);
+                to.copy_from_slice(&before[from.clone()]);
+                to.chunks_exact_mut(*count).for_each(softmax);
+            }
+            Self::Best { best, from, to } => best.find(&work.reals[from.clone()], &mut work.wholes[to.clone()]),
+            Self::Pick { table, from, to } => {
+                let (before, to) = split(&mut work.wholes, to);
+                for (to, &place) in to.iter_mut().zip(&before[from.clone()]) {
+                    let found = usize::try_from(place).ok().and_then(|place| table.get(place));
+                    *to = *found.ok_or_else(|| TractError::msg("there is no such place"))?;
+                }
+            }
+            Self::Call { op, arguments, to, count } => {
+                let values = arguments.iter().map(|argument| argument.value(work)).collect::<TractResult<TVec<_>>>()?;
+                let made = op.eval_out_of_plan(values)?.filter(|made| made.len() == *count);
+                let made = made.ok_or_else(|| TractError::msg("it needs a plan"))?;
+                work.made.iter_mut().skip(*to).zip(made).for_each(|(to, made)| *to = Some(made));
+            }
+            Self::Load { from, to } => {
+                let Work { reals, made, .. } = work;
+                let made = made.get(*from).and_then(Option::as_deref).ok_or_else(|| TractError::msg("not made"))?;
+                let (made, to) = (values::slice::<f32>(made)?, &mut reals[to.clone()]);
+                if made.len() != to.len() {
+                    return Err(TractError::msg("not as many as were foreseen"));
+                }
+                to.copy_from_slice(made);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What lies before a stretch, and the stretch.
+fn split<'w, T>(all: &'w mut [T], to: &Range<usize>) -> (&'w [T], &'w mut [T]) {
+    let (before, rest) = all.split_at_mut(to.start);
+    (before, &mut rest[..to.len()])
+}
+
+fn combine(how: fn(f32, f32) -> f32, a: &Operand, b: &Operand, before: &[f32], to: &mut [f32]) {
+    let (left, right) = (a.from.of(before), b.from.of(before));
+    match (left.len() == to.len(), right.len() == to.len()) {
+        (true, true) => to.iter_mut().zip(left.iter().zip(right)).for_each(|(to, (&a, &b))| *to = how(a, b)),
+        (true, false) if b.every == 1 => {
+            for (to, left) in to.chunks_exact_mut(right.len()).zip(left.chunks_exact(right.len())) {
+                to.iter_mut().zip(left.iter().zip(right)).for_each(|(to, (&a, &b))| *to = how(a, b));
+            }
+        }
+        _ => {
+            let one = |at: usize| how(left[at / a.every % left.len()], right[at / b.every % right.len()]);
+            to.iter_mut().enumerate().for_each(|(at, to)| *to = one(at));
+        }
+    }
+}
+
+fn softmax(row: &mut [f32]) {
+    let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut sum = 0.0;
+    for value in row.iter_mut() {
+        *value = (*value - top).exp();
+        sum += *value;
+    }
+    row.iter_mut().for_each(|value| *value /= sum);
+}
+
+impl Best {
+    fn find(&self, values: &[f32], to: &mut [i64]) {
+        for (row, to) in to.iter_mut().enumerate() {
+            let start = row / self.apart * self.apart * self.count + row % self.apart;
+            let at = |step: usize| values[start + step * self.apart];
+            let mut best = 0;
+            for step in 1..self.count {
+                let (new, old) = (at(step), at(best));
+                let better = if self.least { new < old } else { new > old };
+                if better || (self.last && new == old) {
+                    best = step;
+                }
+            }
+            *to = best as i64;
+        }
+    }
+}
+
+impl Values {
+    fn of<'w>(&'w self, reals: &'w [f32]) -> &'w [f32] {
+        match self {
+            Self::Reals(range) => &reals[range.clone()],
+            Self::Constant(values) => values,
+        }
+    }
+}
+
+impl Argument {
+    /// The value as the engine library has it.
+    pub fn value(&self, work: &Work) -> TractResult<TValue> {
+        Ok(match self {
+            Self::Reals { range, shape } => Tensor::from_shape(shape, &work.reals[range.clone()])?.into_tvalue(),
+            Self::Wholes { range, shape, datatype } => {
+                let wide = Tensor::from_shape(shape, &work.wholes[range.clone()])?;
+                wide.cast_to_dt(*datatype)?.into_owned().into_tvalue()
+            }
+            Self::Made(at) => {
+                let made = work.made.get(*at).cloned().flatten();
+                made.ok_or_else(|| TractError::msg("a value that was not made"))?
+            }
+            Self::Constant(value) => value.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operands_are_spread_over_what_they_lack() {
+        let reals: Vec<f32> = (0..6).map(|at| at as f32).collect();
+        let spread = |values: Vec<f32>, every: usize| {
+            let mut to = vec![0.0; 6];
+            let [a, b] = [(Values::Reals(0..6), 1), (Values::Constant(values), every)]
+                .map(|(from, every)| Operand { from, every });
+            combine(|a, b| a + b, &a, &b, &reals, &mut to);
+            let mut turned = vec![0.0; 6];
+            combine(|a, b| a + b, &b, &a, &reals, &mut turned);
+            assert_eq!(to, turned);
+            to
+        };
+        assert_eq!(spread(vec![10.0], 1), [10.0, 11.0, 12.0, 13.0, 14.0, 15.0]);
+        assert_eq!(spread(vec![10.0, 20.0, 30.0], 1), [10.0, 21.0, 32.0, 13.0, 24.0, 35.0], "a row for each");
+        assert_eq!(spread(vec![10.0, 20.0], 3), [10.0, 11.0, 12.0, 23.0, 24.0, 25.0], "a column for each");
+    }
+
+    #[test]
+    fn the_best_is_found_along_any_axis() {
+        let values = [1.0, 7.0, 7.0, 3.0, 5.0, 2.0];
+        let found = |count, apart, least, last| {
+            let mut to = vec![-1; values.len() / count];
+            Best { count, apart, least, last }.find(&values, &mut to);
+            to
+        };
+        assert_eq!(found(3, 1, false, false), [1, 1]);
+        assert_eq!(found(3, 1, false, true), [2, 1]);
+        assert_eq!(found(3, 1, true, false), [0, 2]);
+        assert_eq!(found(2, 3, false, false), [1, 0, 0]);
+    }
+
+    #[test]
+    fn softmax_survives_large_numbers() {
+        let mut row = [1000.0, 1000.0, -1000.0];
+        softmax(&mut row);
+        assert_eq!(row, [0.5, 0.5, 0.0]);
+    }
+}
