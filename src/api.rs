@@ -11,6 +11,7 @@ pub mod predict;
 mod problem;
 mod reply;
 pub mod server;
+mod shortcut;
 mod stamp;
 mod v2;
 
@@ -26,6 +27,7 @@ use crate::model::Description;
 use crate::serving::{Error, Problem, Serving};
 
 pub(crate) use middleware::Context;
+pub use shortcut::Front;
 
 /// Limits and manners of the HTTP interface.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,7 +136,8 @@ pub fn route_list() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// Every route behind the whole stack of middleware.
-pub fn router(app: App) -> Router {
+pub fn service(app: App) -> Front {
     let app = Arc::new(app);
-    middleware::stack(predictions(), questions(), &app).with_state(app)
+    let router = middleware::stack(predictions(), questions(), &app).with_state(Arc::clone(&app));
+    Front { router, app }
 }

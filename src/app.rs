@@ -97,10 +97,10 @@ impl App {
             }
         });
 
-        let router = api::router(api::App::new(Arc::clone(&self.serving), self.config.api.clone()));
+        let service = api::service(api::App::new(Arc::clone(&self.serving), self.config.api.clone()));
         let limits = server::Limits { drain: self.config.shutdown.drain_timeout, ..server::Limits::default() };
         let stop = shutdown::until_stop(&mut signals, &self.serving, &self.config.shutdown);
-        let cut_off = server::serve(listener, router, stop, limits).await;
+        let cut_off = server::serve(listener, service, stop, limits).await;
         shutdown::finish(cut_off, &self.pool);
         cut_off
     }

@@ -87,8 +87,8 @@ fn serve(models: &[&str]) -> SocketAddr {
         runtime.block_on(async {
             let listener = app.listen().await.expect("a listener");
             address.send(listener.local_addr().expect("an address")).expect("somebody waits");
-            let router = api::router(api::App::new(app.serving().clone(), config.api));
-            server::serve(listener, router, std::future::pending(), server::Limits::default()).await;
+            let service = api::service(api::App::new(app.serving().clone(), config.api));
+            server::serve(listener, service, std::future::pending(), server::Limits::default()).await;
         });
     });
     addressed.recv().expect("an address")

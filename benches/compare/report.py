@@ -155,8 +155,8 @@ TRIALS = {
     ),
     "fairness": (
         "A slow neighbour",
-        ["engine", "layout", "quiet_p50", "quiet_p99", "busy_p50", "busy_p99", "ratio", "slow_rate"],
-        "iris at 500/s in an open loop, alone and beside ResNet-18 saturated by 8 connections; two inferences at a time;\n"
+        ["engine", "slow", "layout", "quiet_p50", "quiet_p99", "busy_p50", "busy_p99", "ratio", "slow_rate"],
+        "iris at 500/s in an open loop, alone and beside a slow model saturated by 8 connections; two inferences at a time;\n"
         "milliseconds.",
     ),
     "overload": (

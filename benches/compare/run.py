@@ -40,13 +40,15 @@ class Bench:
         kind, program = {"wrk": (Wrk, "wrk"), "onnxd": (Onnxd, settings.bench or settings.onnxd)}[settings.generator]
         self.generator = kind(program, self.generator_core)
         self.nice_generator = kind(program, trials.BOTH, nice=10)
+        # One that does not delay another beside it.
+        self.background_generator = kind(program, self.generator_core, nice=10)
         self.notes = []
 
     def load(self, server, asked, connections, rate=None, generator=None, longer=1):
         return (generator or self.generator)(server, asked, self.work, connections, self.seconds * longer, rate=rate)
 
-    def begin(self, server, asked, connections, seconds, **named):
-        return self.generator.begin(server, asked, self.work, connections, seconds, **named)
+    def begin(self, server, asked, connections, seconds, generator=None, **named):
+        return (generator or self.generator).begin(server, asked, self.work, connections, seconds, **named)
 
     def say(self, line):
         print(line, flush=True)
@@ -142,6 +144,8 @@ def main():
         # However it is asked to stop, it leaves through every `with`, which is what stops the servers.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda number, _: sys.exit(128 + number))
+        # What happens here takes nothing from the servers.
+        os.sched_setaffinity(0, Bench.generator_core)
         with tempfile.TemporaryDirectory(prefix="compare-") as work:
             results = measure(settings, Path(work))
     text = report.page(results)

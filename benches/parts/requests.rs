@@ -1,14 +1,13 @@
-//! Whole requests through the router, without a socket: from the first header to the last byte of the answer.
+//! Whole requests through the whole stack, without a socket: from the first header to the last byte of the answer.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request};
 use divan::Bencher;
 use http_body_util::BodyExt;
-use onnxd::api;
+use onnxd::api::{self, Front};
 use onnxd::app::App;
 use onnxd::config::Config;
 use onnxd::registry;
@@ -16,7 +15,7 @@ use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
 struct Server {
-    router: Router,
+    service: Front,
     runtime: Runtime,
     /// Holds the models.
     _app: App,
@@ -40,9 +39,9 @@ impl Server {
         for outcome in app.load_models() {
             outcome.result.expect("a model that loads");
         }
-        let router = api::router(api::App::new(app.serving().clone(), api::Config::default()));
+        let service = api::service(api::App::new(app.serving().clone(), api::Config::default()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        Self { router, runtime, _app: app }
+        Self { service, runtime, _app: app }
     }
 
     /// Bytes of the answer.
@@ -53,7 +52,7 @@ impl Server {
         }
         let request = request.body(Body::from(body)).expect("a request");
         self.runtime.block_on(async {
-            let response = self.router.clone().oneshot(request).await.expect("an answer");
+            let response = self.service.clone().oneshot(request).await.expect("an answer");
             assert_eq!(response.status(), 200);
             response.into_body().collect().await.expect("a body").to_bytes().len()
         })

@@ -85,15 +85,16 @@ pub(super) fn stack(predictions: Router<Arc<App>>, questions: Router<Arc<App>>, 
 async fn every_request<F: Future<Output = Response>>(
     app: &Arc<App>,
     request: Box<Request>,
+    route: Option<&'static str>,
     next: impl FnOnce(Box<Request>) -> F,
 ) -> Response {
     let bounded = |request| deadline::limit(app, request, |request| readable_path(request, next));
     let shared = |request| cors::allow(app.cors.as_ref(), request, bounded);
-    observe::observe(app, request, |request| compression::pack(request, shared)).await
+    observe::observe(app, request, route, |request| compression::pack(request, shared)).await
 }
 
 async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    every_request(&app, Box::new(request), |request| next.run(*request)).await
+    every_request(&app, Box::new(request), None, |request| next.run(*request)).await
 }
 
 async fn question(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -101,8 +102,19 @@ async fn question(State(app): State<Arc<App>>, request: Request, next: Next) -> 
     body::read_whole(limit, Box::new(request), |request| next.run(*request)).await
 }
 
-/// A handler of predictions with all that happens around it: what every request has, a place, so that nothing is read that
-/// will not be answered, and the body. One future for all of it, and the handler's own.
+/// A prediction with all that happens around it: what every request has, a place, so that nothing is read that will not be
+/// answered, and the body. `route` is told by those who know it without the router.
+pub(super) async fn prediction<F: Future<Output = Response>>(
+    app: &Arc<App>,
+    request: Box<Request>,
+    route: Option<&'static str>,
+    answer: impl FnOnce(Box<Request>) -> F,
+) -> Response {
+    let read = |request| body::read_whole(app.config.max_body, request, answer);
+    every_request(app, request, route, |request| admission::admit(app, request, read)).await
+}
+
+/// A handler of predictions for the router.
 #[derive(Clone)]
 pub(super) struct Prediction<H>(pub H);
 
@@ -111,11 +123,9 @@ impl<H: Handler<T, Arc<App>>, T: 'static> Handler<T, Arc<App>> for Prediction<H>
 
     fn call(self, request: Request, app: Arc<App>) -> Self::Future {
         let request = Box::new(request);
-        Box::pin(async move {
-            let handle = |request: Box<Request>| self.0.call(*request, Arc::clone(&app));
-            let read = |request| body::read_whole(app.config.max_body, request, handle);
-            every_request(&app, request, |request| admission::admit(&app, request, read)).await
-        })
+        Box::pin(
+            async move { prediction(&app, request, None, |request| self.0.call(*request, Arc::clone(&app))).await },
+        )
     }
 }
 
@@ -128,7 +138,9 @@ impl<H: Handler<T, Arc<App>>, T: 'static> Handler<T, Arc<App>> for Around<H> {
 
     fn call(self, request: Request, app: Arc<App>) -> Self::Future {
         let request = Box::new(request);
-        Box::pin(async move { every_request(&app, request, |request| self.0.call(*request, Arc::clone(&app))).await })
+        Box::pin(
+            async move { every_request(&app, request, None, |request| self.0.call(*request, Arc::clone(&app))).await },
+        )
     }
 }
 

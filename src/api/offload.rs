@@ -2,6 +2,7 @@
 //! connections, health probes among them, should not be the ones to do it; a small one is done before a hand-over is.
 
 use super::admission::Place;
+use crate::priority;
 
 /// Below this a hand-over costs more than it spares others.
 const SMALL: usize = 256 << 10;
@@ -18,6 +19,7 @@ pub(super) async fn run<T: Send + 'static>(
     }
     let place = place.clone();
     let placed = move || {
+        priority::give_way();
         let done = work();
         drop(place);
         done

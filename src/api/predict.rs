@@ -14,7 +14,7 @@ use std::time::Instant;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
-use axum::http::{HeaderValue, Uri, request};
+use axum::http::{HeaderValue, Uri};
 use axum::response::Response;
 
 use super::middleware::whole;
@@ -31,7 +31,7 @@ pub use media::BodyType;
 use options::Options;
 
 pub(super) async fn default_model(State(app): State<Arc<App>>, request: Request) -> Response {
-    respond(&app, Selector::default(), request).await
+    respond(&app, Selector::default(), Box::new(request)).await
 }
 
 pub(super) async fn newest_version(
@@ -43,7 +43,7 @@ pub(super) async fn newest_version(
         Ok(Path(name)) => Selector::new(Some(&name), None),
         Err(_) => unreadable(request.uri()),
     };
-    respond(&app, selector, request).await
+    respond(&app, selector, Box::new(request)).await
 }
 
 pub(super) async fn exact_version(
@@ -55,7 +55,7 @@ pub(super) async fn exact_version(
         Ok(Path((name, version))) => Selector::new(Some(&name), Some(&version)),
         Err(_) => unreadable(request.uri()),
     };
-    respond(&app, selector, request).await
+    respond(&app, selector, Box::new(request)).await
 }
 
 /// The problem document that the route would answer with, for whoever asks without a server.
@@ -86,9 +86,8 @@ impl From<Refusal> for Failure {
     }
 }
 
-async fn respond(app: &App, selector: Selector, request: Request) -> Response {
-    let (mut parts, body) = request.into_parts();
-    let context = parts.extensions.remove::<Context>().unwrap_or_else(|| {
+pub(super) async fn respond(app: &App, selector: Selector, mut request: Box<Request>) -> Response {
+    let context = request.extensions_mut().remove::<Context>().unwrap_or_else(|| {
         let start = Instant::now();
         Context {
             request_id: HeaderValue::from_static("-"),
@@ -98,7 +97,7 @@ async fn respond(app: &App, selector: Selector, request: Request) -> Response {
             seen: Arc::default(),
         }
     });
-    match answer(app, selector, &context, &parts, body).await {
+    match answer(app, selector, &context, &mut request).await {
         Ok(response) => response,
         Err(Failure::Refusal(refusal)) => refuse_to(&context.request_id, refusal),
         Err(Failure::Error(error)) => {
@@ -111,22 +110,16 @@ async fn respond(app: &App, selector: Selector, request: Request) -> Response {
 }
 
 /// Describe, decode, predict, encode.
-async fn answer(
-    app: &App,
-    selector: Selector,
-    context: &Context,
-    parts: &request::Parts,
-    body: axum::body::Body,
-) -> Result<Response, Failure> {
-    let body = whole(body).await?;
+async fn answer(app: &App, selector: Selector, context: &Context, request: &mut Request) -> Result<Response, Failure> {
+    let body = whole(std::mem::take(request.body_mut())).await?;
     let bytes = body.len();
-    let body_type = BodyType::of(parts.headers.get(CONTENT_TYPE), &body)?;
-    let answer_type = AnswerType::of(parts.headers.get_all(ACCEPT))?;
+    let body_type = BodyType::of(request.headers().get(CONTENT_TYPE), &body)?;
+    let answer_type = AnswerType::of(request.headers().get_all(ACCEPT))?;
 
     let model = app.serving.describe(&selector)?;
     let since = Instant::now();
     let Options { non_finite, shape, outputs } =
-        Options::read(&parts.uri, &parts.headers).map_err(|invalid| app.unreadable(&model, since, invalid))?;
+        Options::read(request.uri(), request.headers()).map_err(|invalid| app.unreadable(&model, since, invalid))?;
     let described = Arc::clone(&model);
     let decoding = move || decode(body_type, body, shape.as_deref(), &described);
     let mut decoded =

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -20,6 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time;
 
+use super::Front;
 use patient::Patient;
 
 /// Bounds of the connections, none of which a user needs to turn.
@@ -56,13 +56,13 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Serves until `stop` is done and returns how many connections still had requests in flight when the time was up.
 ///
 /// Errors of `accept` are logged and survived. Dropping the future cuts off every connection.
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>, limits: Limits) -> usize {
+pub async fn serve(listener: TcpListener, service: Front, stop: impl Future<Output = ()>, limits: Limits) -> usize {
     let mut connections = JoinSet::new();
     let (stopping, stopped) = watch::channel(false);
     let mut stop = pin!(stop);
     let mut heartbeat = time::interval(HEARTBEAT);
     let start = |connections: &mut JoinSet<()>, stream: TcpStream| {
-        connections.spawn(connection(stream, router.clone(), stopped.clone(), limits.clone()));
+        connections.spawn(connection(stream, service.clone(), stopped.clone(), limits.clone()));
     };
     loop {
         tokio::select! {
@@ -108,14 +108,14 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 }
 
 /// The life of one connection.
-async fn connection(stream: TcpStream, router: Router, mut stopped: watch::Receiver<bool>, limits: Limits) {
+async fn connection(stream: TcpStream, service: Front, mut stopped: watch::Receiver<bool>, limits: Limits) {
     // Answers are written whole; waiting to fill a segment would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY was refused");
     }
     let spoke = Arc::new(AtomicBool::new(false));
     let first_request = Arc::clone(&spoke);
-    let service = tower::util::MapRequest::new(router, move |request: axum::http::Request<hyper::body::Incoming>| {
+    let service = tower::util::MapRequest::new(service, move |request: axum::http::Request<hyper::body::Incoming>| {
         first_request.store(true, Ordering::Relaxed);
         request.map(axum::body::Body::new)
     });

@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::priority;
 use crate::telemetry::Metrics;
 
 use super::calibration::Calibration;
@@ -131,6 +132,7 @@ impl Pool {
 impl Shared {
     /// A compute thread's life.
     fn serve(self: Arc<Self>) {
+        priority::give_way();
         while let Some(next) = self.wait() {
             match next {
                 Next::Run(run) => self.run(run),

@@ -139,13 +139,13 @@ fn serve_with(engine: impl Engine, models: Vec<PathBuf>, config: api::Config) ->
 
     let (stop, mut signals) = mpsc::channel(1);
     let (bound, address) = channel();
-    let router = api::router(api::App::new(Arc::clone(&serving), config));
+    let service = api::service(api::App::new(Arc::clone(&serving), config));
     let thread = thread::spawn(move || {
         runtime().block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
             bound.send(listener.local_addr().expect("an address")).expect("the test waits");
             let stopped = async { signals.recv().await.map_or((), |_| ()) };
-            server::serve(listener, router, stopped, Limits { drain: PATIENCE, ..Limits::default() }).await
+            server::serve(listener, service, stopped, Limits { drain: PATIENCE, ..Limits::default() }).await
         })
     });
     TestServer::at(address.recv().expect("an address"), serving, stop, thread)

@@ -28,6 +28,7 @@ const CLIENT_LEFT: u16 = 499;
 pub(super) async fn observe<F: Future<Output = Response>>(
     app: &Arc<App>,
     mut request: Box<Request>,
+    route: Option<&'static str>,
     next: impl FnOnce(Box<Request>) -> F,
 ) -> Response {
     let start = Instant::now();
@@ -38,7 +39,7 @@ pub(super) async fn observe<F: Future<Output = Response>>(
         start,
         method: request.method().clone(),
         uri: request.uri().clone(),
-        route: request.extensions().get::<MatchedPath>().cloned(),
+        route: route.map(Route::Known).or_else(|| request.extensions().get().cloned().map(Route::Matched)),
         request_id: request_id.clone(),
         status: CLIENT_LEFT,
         bytes_in: announced(&request),
@@ -89,12 +90,27 @@ fn words(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words")
 }
 
+/// A route of the table.
+enum Route {
+    Known(&'static str),
+    Matched(MatchedPath),
+}
+
+impl Route {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Known(route) => route,
+            Self::Matched(path) => path.as_str(),
+        }
+    }
+}
+
 /// One request and its answer; written down when dropped.
 struct Exchange {
     start: Instant,
     method: Method,
     uri: Uri,
-    route: Option<MatchedPath>,
+    route: Option<Route>,
     request_id: HeaderValue,
     status: u16,
     bytes_in: u64,
@@ -109,7 +125,7 @@ struct Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let duration = self.start.elapsed();
-        let route = self.route.as_ref().map_or("unmatched", MatchedPath::as_str);
+        let route = self.route.as_ref().map_or("unmatched", Route::as_str);
         self.app.serving.metrics().http_request_finished(route, method_label(&self.method), self.status, duration);
         let model = self.seen.served.get();
         // A macro, since the level of a log line is fixed where it is written.

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, HeaderValue, request};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
@@ -23,7 +22,10 @@ use crate::serving::{self, Error, Input, Payload};
 pub(in crate::api) async fn newest_version(State(app): State<Arc<App>>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     match Path::<String>::from_request_parts(&mut parts, &()).await {
-        Ok(Path(name)) => respond(&app, Selector { name: Some(name), version: None }, parts, body).await,
+        Ok(Path(name)) => {
+            let selector = Selector { name: Some(name), version: None };
+            respond(&app, selector, Box::new(Request::from_parts(parts, body))).await
+        }
         Err(unreadable) => unreadable.into_response(),
     }
 }
@@ -32,18 +34,21 @@ pub(in crate::api) async fn exact_version(State(app): State<Arc<App>>, request: 
     let (mut parts, body) = request.into_parts();
     match Path::<(String, String)>::from_request_parts(&mut parts, &()).await {
         Ok(Path((name, version))) => {
-            respond(&app, Selector { name: Some(name), version: Some(version) }, parts, body).await
+            let selector = Selector { name: Some(name), version: Some(version) };
+            respond(&app, selector, Box::new(Request::from_parts(parts, body))).await
         }
         Err(unreadable) => unreadable.into_response(),
     }
 }
 
-async fn respond(app: &App, selector: Selector, mut parts: request::Parts, body: Body) -> Response {
-    let Some(context) = parts.extensions.remove::<Context>() else {
+pub(in crate::api) async fn respond(app: &App, selector: Selector, mut request: Box<Request>) -> Response {
+    let Some(context) = request.extensions_mut().remove::<Context>() else {
         return problem::refuse(problem::Dialect::Oip, problem::Refusal::Internal);
     };
-    match whole(body).await {
-        Ok(body) => infer(app, &context, selector, &parts.headers, body).await.unwrap_or_else(|error| refused(&error)),
+    match whole(std::mem::take(request.body_mut())).await {
+        Ok(body) => {
+            infer(app, &context, selector, request.headers(), body).await.unwrap_or_else(|error| refused(&error))
+        }
         Err(refusal) => problem::refuse(problem::Dialect::Oip, refusal),
     }
 }
