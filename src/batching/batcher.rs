@@ -156,17 +156,19 @@ impl Batcher {
         let now = Instant::now();
         let mut gathered = self.gathered();
         gathered.retain(|job| job.is_due(now));
-        match gathered.len() {
-            0 => {}
-            1 => _ = self.lane.lonely.fetch_add(1, Ordering::Relaxed),
-            _ => self.lane.lonely.store(0, Ordering::Relaxed),
-        }
         let Some(first) = gathered.front() else { return Vec::new() };
         let profile = Arc::clone(&first.profile);
         let alike = gathered.iter().take_while(|job| Arc::ptr_eq(&job.profile, &profile)).map(|job| job.rows);
         let most = profile.most_rows(self.lane.tuning.max_batch);
         let count = policy::next_run(alike, &profile.curve, most, 1);
-        gathered.drain(..count).collect()
+        let jobs: Vec<Job> = gathered.drain(..count).collect();
+        drop(gathered);
+        if policy::was_worth_gathering(jobs.len(), jobs.iter().map(|job| job.rows).sum(), &profile.curve) {
+            self.lane.lonely.store(0, Ordering::Relaxed);
+        } else {
+            self.lane.lonely.fetch_add(1, Ordering::Relaxed);
+        }
+        jobs
     }
 
     /// Nothing that can panic runs under the lock.

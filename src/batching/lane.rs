@@ -65,7 +65,7 @@ pub struct Lane {
     pub observer: Box<dyn Observer>,
     /// Jobs that wait until the thread they are on has read what else is ready.
     pub gathered: Mutex<VecDeque<Job>>,
-    /// Requests in a row that met no others, as far as it was tried.
+    /// Runs in a row that gained nothing by looking for others to share them with, as far as it was tried.
     pub lonely: AtomicU32,
     /// Runs right now, wherever they are.
     pub running: AtomicUsize,

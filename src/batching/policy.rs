@@ -33,10 +33,19 @@ pub fn gathers(curve: &Curve, most: usize) -> bool {
     size > 1 && matches!((per_row(1), per_row(size)), (Some(one), Some(many)) if one - many >= GATHER_GAIN_NS)
 }
 
-/// Whether to look for others that are ready, after so many requests in a row that met none: always at first, and now and
-/// then for ever, because looking costs a lonely request more than it costs to be wrong for a few.
+/// Whether requests that were gathered and run together gained by it: two at a time may cost what they cost alone where
+/// eight would not, and then there is no point in waiting for one other.
+pub fn was_worth_gathering(requests: usize, rows: usize, curve: &Curve) -> bool {
+    let alone = curve.nanoseconds((rows / requests.max(1)).max(1));
+    let gain = |(alone, together): (f64, f64)| alone - together / requests as f64;
+    requests > 1 && alone.zip(curve.nanoseconds(size_for(rows))).is_some_and(|costs| gain(costs) >= GATHER_GAIN_NS)
+}
+
+/// Whether to look for others that are ready, after so many runs in a row that gained nothing by it: always at first, and
+/// now and then for ever, because looking costs a lonely request more than it costs to be wrong for a few. Several look one
+/// after another: a single one would always find the others served already.
 pub fn looks_for_company(lonely: u32) -> bool {
-    lonely < 8 || lonely.is_multiple_of(16)
+    lonely % 128 < 16
 }
 
 /// How many of the waiting requests, first come first, make the next run: the number that serves all of them soonest on
@@ -146,6 +155,16 @@ mod tests {
         assert!(!gathers(&curve(&[(1, 10), (8, 16)]), 1));
         assert!(!gathers(&curve(&[(1, 2), (8, 3)]), 64));
         assert!(!gathers(&conv(), 64) && !gathers(&Curve::default(), 64));
+    }
+
+    #[test]
+    fn few_may_gain_nothing_where_many_do() {
+        let digits = curve(&[(1, 22), (2, 43), (4, 74), (8, 120)]);
+        assert!(gathers(&digits, 64));
+        assert!(!was_worth_gathering(1, 1, &digits));
+        assert!(!was_worth_gathering(2, 2, &digits));
+        assert!(!was_worth_gathering(3, 3, &digits), "rounded up to four");
+        assert!(was_worth_gathering(4, 4, &digits) && was_worth_gathering(8, 8, &digits));
     }
 
     #[test]

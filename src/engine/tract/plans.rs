@@ -319,7 +319,7 @@ mod tests {
     fn count(plans: &Plans) -> usize {
         let built = |slot: &&Slot| matches!(slot.get(), Some(Ok(_)));
         let free = usize::from(matches!(plans.free.get(), Some(Some(_))));
-        plans.kept().plans.values().filter(built).count() + free
+        plans.kept().plans.iter().map(|(_, slot)| slot).filter(built).count() + free
     }
 
     fn plans(name: &str, max_plans: usize) -> Plans {
