@@ -55,7 +55,7 @@ impl<'m> Compiler<'m> {
         }
         let results = self.model.output_outlets().ok()?.to_vec();
         let output = |(&outlet, &declared): (&OutletId, &DataType)| {
-            Some(Output { from: self.argument(outlet)?, shape: self.shape(outlet)?.into(), declared })
+            Some(Output { from: self.argument(outlet)?, shape: self.shape(outlet)?, declared })
         };
         let outputs = results.iter().zip(outputs).map(output).collect::<Option<Vec<_>>>()?;
         let small = self.reals + self.wholes <= MOST_ELEMENTS;
@@ -139,9 +139,9 @@ impl<'m> Compiler<'m> {
         {
             return None;
         }
-        let (a, b) = (self.operand(a, &whole)?, self.operand(b, &whole)?);
+        let sides = Box::new([self.operand(a, &whole)?, self.operand(b, &whole)?]);
         let to = self.new_reals(node)?;
-        self.steps.push(Step::Combine { how, a, b, to });
+        self.steps.push(Step::Combine { how, sides, to });
         Some(())
     }
 

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use smallvec::SmallVec;
 use tract_onnx::prelude::{DatumType, IntoTValue, TValue, TVec, Tensor, TractError, TractResult};
 use tract_onnx::tract_hir::internal::TypedOp;
 
@@ -28,8 +27,7 @@ pub enum Step {
     },
     Combine {
         how: fn(f32, f32) -> f32,
-        a: Operand,
-        b: Operand,
+        sides: Box<[Operand; 2]>,
         to: Range<usize>,
     },
     Map {
@@ -57,7 +55,7 @@ pub enum Step {
     /// An operator as it is, on values made for it.
     Call {
         op: Box<dyn TypedOp>,
-        arguments: SmallVec<[Argument; 4]>,
+        arguments: Vec<Argument>,
         to: usize,
         count: usize,
     },
@@ -121,7 +119,8 @@ impl Step {
                 let (before, to) = split(&mut work.reals, to);
                 dense.multiply(&before[from.clone()], to);
             }
-            Self::Combine { how, a, b, to } => {
+            Self::Combine { how, sides, to } => {
+                let [a, b] = &**sides;
                 let (before, to) = split(&mut work.reals, to);
                 combine(*how, a, b, before, to);
             }
