@@ -22,13 +22,21 @@ pub fn made_up(ports: &[Port], shapes: &[Shape], values: Values) -> Option<Vec<T
 }
 
 fn tensor(datatype: DataType, shape: &[usize], values: Values) -> Option<Tensor> {
-    if let Values::All(value) = values {
-        return Tensor::made_up(datatype, shape, value);
+    match values {
+        Values::All(value) => Tensor::made_up(datatype, shape, value),
+        Values::Varied => varied(datatype, shape, 0),
     }
+}
+
+/// A tensor of [`Values::Varied`], whose row of values begins at `start`.
+pub fn varied(datatype: DataType, shape: &[usize], start: usize) -> Option<Tensor> {
     // Not more than of a single value.
     let count = Tensor::made_up(DataType::Bool, shape, 0.0)?.len();
     // A stride that has no factor in common with the steps, so that columns of any width vary from row to row.
-    let step = |at: usize| (at as i64 * 17 + at as i64 / 3) % STEPS;
+    let step = |at: usize| {
+        let at = (start + at) as i64;
+        (at * 17 + at / 3) % STEPS
+    };
     let number = |at: usize| match datatype.is_float() {
         true => step(at) as f64 / (STEPS / 2) as f64 - 1.0,
         false => (step(at) % 2) as f64,

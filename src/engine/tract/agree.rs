@@ -5,7 +5,7 @@ use half::f16;
 use tract_onnx::prelude::{Datum, DatumType, TValue, Tensor};
 
 /// Allowed `|a - b| / max(1, |a|)` for 32 and 64 bit floats.
-const TOLERANCE: f64 = 1e-4;
+pub const TOLERANCE: f64 = 1e-4;
 /// The same for half precision.
 const HALF_TOLERANCE: f64 = 1e-2;
 

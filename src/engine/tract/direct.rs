@@ -13,7 +13,6 @@ mod steps;
 
 use std::cell::RefCell;
 
-use smallvec::SmallVec;
 use tract_onnx::prelude::TypedModel;
 
 use self::compile::Compiler;
@@ -65,6 +64,11 @@ impl Direct {
             return None;
         }
         Compiler::of(model).compile(inputs, outputs)
+    }
+
+    /// Bytes of the weights that are its own; those of operators it calls are held by the plan, too.
+    pub fn weight_bytes(&self) -> u64 {
+        self.steps.iter().map(Step::weight_bytes).sum()
     }
 
     /// The outputs for inputs of the sizes that it was made for. An error says only that there is no answer this way.
@@ -131,22 +135,4 @@ impl Output {
         };
         tensor.map_err(|error| error.to_string())
     }
-}
-
-/// Inputs to hold an answer against another with: numbers of both signs that differ from place to place. `None` where a
-/// model takes text, whose words are not known here.
-pub fn sample(shapes: &[Shape], types: &[DataType], turn: usize) -> Option<SmallVec<[Tensor; 4]>> {
-    let made = |(at, (shape, &datatype)): (usize, (&Shape, &DataType))| {
-        let count: usize = shape.iter().product();
-        // Integers often are indices or counts, which have to be small and not negative.
-        let number = |place: usize| match datatype {
-            DataType::Fp16 | DataType::Fp32 | DataType::Fp64 => {
-                ((place * 37 + turn * 101 + at * 13) % 61) as f64 / 20.0 - 1.5
-            }
-            _ => ((place + turn) % 2) as f64,
-        };
-        let values = Tensor::from_vec(shape.clone(), (0..count).map(number).collect::<Vec<f64>>()).ok()?;
-        if datatype == DataType::Bytes { None } else { values.cast(datatype).ok() }
-    };
-    shapes.iter().zip(types).enumerate().map(made).collect()
 }

@@ -28,7 +28,7 @@ pub use kernel::Kernel;
 pub use kernel::{Own, Primitive};
 pub use microsoft::PRIVATE;
 pub use node::{Node, Opsets};
-pub use standard::CASES;
+pub use standard::{CASES, place_of_best};
 pub use text::STRINGS;
 
 /// A kernel for a node, or why there is none for this one.

@@ -1,10 +1,8 @@
-//! A loaded model: checks that a request has the shape of the signature, carries tensors over the border and back, and
+//! A loaded model: checks that a request has the shape of the signature and holds nothing that the model would misread, and
 //! leaves the computing to [`Plans`].
 
-use smallvec::SmallVec;
-
 use super::nan;
-use super::plans::Plans;
+use super::plans::{Plans, shapes};
 use super::samples::Categories;
 use crate::engine::{RunError, Session, guard, request};
 use crate::model::{ClassLabels, GraphSummary, Signature};
@@ -90,8 +88,4 @@ impl Session for TractSession {
             .map(|(at, (port, shape))| self.about.categories.put(at, Tensor::made_up(port.datatype, shape, value)?));
         made.collect()
     }
-}
-
-fn shapes(inputs: &[Tensor]) -> SmallVec<[Shape; 4]> {
-    inputs.iter().map(|input| input.shape().into()).collect()
 }

@@ -109,6 +109,10 @@ impl<'m> Compiler<'m> {
         let stored = if self.constant(b).is_some() { 1 } else { 0 };
         let (matrix, given) = if stored == 1 { (b, a) } else { (a, b) };
         let weights = self.constant(matrix)?;
+        // Each is used at least once; so many would be copied for nothing.
+        if weights.len() > MOST_WORK {
+            return None;
+        }
         let (left, right) = (self.shape(a)?, self.shape(b)?);
         let output = self.shape(node.id.into())?;
         let dense = Dense::of(product, stored, values::slice::<f32>(weights).ok()?, [&left, &right], &output)?;

@@ -11,6 +11,16 @@ pub struct Dense {
     outputs: usize,
 }
 
+/// An axis of one side of the product.
+struct Axis {
+    /// Its place on that side.
+    at: usize,
+    role: Role,
+    /// Its place among all axes of the product.
+    number: usize,
+    size: usize,
+}
+
 /// What an axis of the product is to the side that is computed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
@@ -36,7 +46,7 @@ impl Dense {
             return None;
         }
         let given = 1 - stored;
-        let (mut of_given, mut of_output, mut of_weights) = (TVec::new(), TVec::new(), TVec::new());
+        let (mut of_given, mut of_output, mut of_weights) = (TVec::<Axis>::new(), TVec::<Axis>::new(), TVec::new());
         for (number, axis) in product.axes.iter_all_axes().enumerate() {
             let place = |places: &[usize]| match *places {
                 [] => Some(None),
@@ -61,16 +71,16 @@ impl Dense {
                 (false, true, true) => Role::Outer,
                 _ => return None,
             };
-            input.into_iter().for_each(|at| of_given.push((at, role, number, size)));
-            out.into_iter().for_each(|at| of_output.push((at, role, number, size)));
+            input.into_iter().for_each(|at| of_given.push(Axis { at, role, number, size }));
+            out.into_iter().for_each(|at| of_output.push(Axis { at, role, number, size }));
             matrix.into_iter().for_each(|at| of_weights.push((number, at)));
         }
-        of_given.sort_unstable_by_key(|axis| axis.0);
-        of_output.sort_unstable_by_key(|axis| axis.0);
+        of_given.sort_unstable_by_key(|axis| axis.at);
+        of_output.sort_unstable_by_key(|axis| axis.at);
         // Rows come first, and in the same order on both sides.
-        let in_order = |axes: &[(usize, Role, usize, usize)]| axes.is_sorted_by_key(|axis| axis.1 != Role::Row);
-        let rows = |axes: &[(usize, Role, usize, usize)]| -> Vec<usize> {
-            axes.iter().filter(|axis| axis.1 == Role::Row).map(|axis| axis.2).collect()
+        let in_order = |axes: &[Axis]| axes.is_sorted_by_key(|axis| axis.role != Role::Row);
+        let rows = |axes: &[Axis]| -> Vec<usize> {
+            axes.iter().filter(|axis| axis.role == Role::Row).map(|axis| axis.number).collect()
         };
         if !in_order(&of_given) || !in_order(&of_output) || rows(&of_given) != rows(&of_output) {
             return None;
@@ -80,8 +90,8 @@ impl Dense {
             at.map_or(0, |at| shapes[stored][at + 1..].iter().product::<usize>())
         };
         // Where the elements of the axes of one role lie, in the order of `axes`.
-        let offsets = |axes: &[(usize, Role, usize, usize)], role: Role| {
-            axes.iter().filter(|axis| axis.1 == role).fold(vec![0], |offsets, &(_, _, number, size)| {
+        let offsets = |axes: &[Axis], role: Role| {
+            axes.iter().filter(|axis| axis.role == role).fold(vec![0], |offsets, &Axis { number, size, .. }| {
                 let each = |offset: usize| (0..size).map(move |step| offset + step * stride(number));
                 offsets.into_iter().flat_map(each).collect::<Vec<usize>>()
             })
@@ -89,6 +99,10 @@ impl Dense {
         let (inner, outer) = (offsets(&of_given, Role::Inner), offsets(&of_output, Role::Outer));
         let weights = inner.iter().flat_map(|&row| outer.iter().map(move |&column| weights.get(row + column).copied()));
         Some(Self { inputs: inner.len(), outputs: outer.len(), weights: weights.collect::<Option<_>>()? })
+    }
+
+    pub fn weight_bytes(&self) -> u64 {
+        size_of_val(self.weights.as_slice()) as u64
     }
 
     /// Multiply-adds for so many elements that go in.

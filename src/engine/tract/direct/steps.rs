@@ -6,7 +6,7 @@ use tract_onnx::prelude::{DatumType, IntoTValue, TValue, TVec, Tensor, TractErro
 use tract_onnx::tract_hir::internal::TypedOp;
 
 use super::dense::Dense;
-use crate::engine::tract::ops::values;
+use crate::engine::tract::ops::{place_of_best, values};
 
 /// The memory of one run: every value that steps make has its own place.
 #[derive(Debug, Default)]
@@ -113,6 +113,15 @@ pub enum Argument {
 }
 
 impl Step {
+    pub fn weight_bytes(&self) -> u64 {
+        match self {
+            Self::Dense { dense, .. } => dense.weight_bytes(),
+            Self::Combine { sides, .. } => sides.iter().map(|side| side.from.weight_bytes()).sum(),
+            Self::Pick { table, .. } => size_of_val(table.as_slice()) as u64,
+            _ => 0,
+        }
+    }
+
     pub fn take(&self, work: &mut Work) -> TractResult<()> {
         match self {
             Self::Dense { dense, from, to } => {
@@ -204,20 +213,19 @@ impl Best {
         for (row, to) in to.iter_mut().enumerate() {
             let start = row / self.apart * self.apart * self.count + row % self.apart;
             let at = |step: usize| values[start + step * self.apart];
-            let mut best = 0;
-            for step in 1..self.count {
-                let (new, old) = (at(step), at(best));
-                let better = if self.least { new < old } else { new > old };
-                if better || (self.last && new == old) {
-                    best = step;
-                }
-            }
-            *to = best as i64;
+            *to = place_of_best(self.count, self.least, self.last, at) as i64;
         }
     }
 }
 
 impl Values {
+    fn weight_bytes(&self) -> u64 {
+        match self {
+            Self::Reals(_) => 0,
+            Self::Constant(values) => size_of_val(values.as_slice()) as u64,
+        }
+    }
+
     fn of<'w>(&'w self, reals: &'w [f32]) -> &'w [f32] {
         match self {
             Self::Reals(range) => &reals[range.clone()],

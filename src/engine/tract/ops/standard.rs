@@ -40,6 +40,7 @@ mod upsample;
 mod window;
 
 use super::{Build, Entry};
+pub use top::place_of_best;
 
 const fn onnx(name: &'static str, build: Build) -> Entry {
     Entry { domain: "ai.onnx", name, build }

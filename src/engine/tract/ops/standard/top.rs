@@ -173,16 +173,21 @@ fn places<T: Datum + Copy + PartialOrd>(input: &Tensor, op: &Arg) -> TractResult
     for outer in 0..before {
         for inner in 0..after {
             let at = |step: usize| values[(outer * size + step) * after + inner];
-            let mut best = 0;
-            for step in 1..size {
-                let (new, old) = (at(step), at(best));
-                let better = if op.least { new < old } else { new > old };
-                if better || (op.last && new == old) {
-                    best = step;
-                }
-            }
-            found.push(i64::try_from(best)?);
+            found.push(i64::try_from(place_of_best(size, op.least, op.last, at))?);
         }
     }
     Ok(found)
+}
+
+/// The place of the largest or least of so many values, of equal ones the first or the last.
+pub fn place_of_best<T: PartialOrd>(count: usize, least: bool, last: bool, at: impl Fn(usize) -> T) -> usize {
+    let mut best = 0;
+    for step in 1..count {
+        let (new, old) = (at(step), at(best));
+        let better = if least { new < old } else { new > old };
+        if better || (last && new == old) {
+            best = step;
+        }
+    }
+    best
 }
