@@ -21,6 +21,7 @@ mod proto;
 mod rewrite;
 mod samples;
 mod session;
+mod short;
 mod windows;
 
 use serde::{Deserialize, Serialize};

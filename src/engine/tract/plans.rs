@@ -28,7 +28,7 @@ use super::blame::Blame;
 use super::direct::Direct;
 use super::ops::budget;
 use super::windows::{self, Unknown};
-use super::{Config, agree, bounds, convert, exact};
+use super::{Config, agree, bounds, convert, exact, short};
 use crate::engine::{answers, guard, samples};
 use crate::tensor::{DataType, Shape, Tensor};
 
@@ -233,6 +233,7 @@ impl Plans {
             model.declutter()?;
             // What is unknown still depends on values.
             windows::check(&model, Unknown::Refuse)?;
+            short::replace(&mut model);
             let types: SmallVec<[DataType; 4]> = self.outputs.iter().map(|&(_, datatype)| datatype).collect();
             let direct = Direct::of(&model, &self.inputs, &types).map(Arc::new);
             model.optimize()?;
@@ -247,7 +248,9 @@ impl Plans {
             let mut model = self.model()?.into_typed()?;
             exact::sizes(&mut model)?;
             windows::check(&model, Unknown::Refuse)?;
-            let mut model = model.into_optimized()?;
+            model.declutter()?;
+            short::replace(&mut model);
+            model.optimize()?;
             self.weights.share(&mut model)?;
             model.into_runnable()
         })

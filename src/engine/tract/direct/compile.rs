@@ -11,14 +11,16 @@ use tract_onnx::tract_core::ops::einsum::EinSum;
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::konst::Const;
 use tract_onnx::tract_core::ops::math;
-use tract_onnx::tract_core::ops::nn::{LeakyRelu, Reduce, Sigmoid, Softmax, SoftmaxKind};
+use tract_onnx::tract_core::ops::nn::{LeakyRelu, Reduce, Sigmoid, Softmax};
 use tract_onnx::tract_core::ops::source::TypedSource;
+use tract_onnx::tract_core::tract_linalg::routines::Func;
 use tract_onnx::tract_hir::internal::TypedNode;
 
 use super::dense::Dense;
 use super::steps::{Argument, Best, Map, Operand, Step, Values};
 use super::{Direct, Input, MOST_ELEMENTS, MOST_WORK, Output};
 use crate::engine::tract::ops::{Own, Primitive, values};
+use crate::engine::tract::short::ShortSoftmax;
 use crate::tensor::DataType;
 
 pub struct Compiler<'m> {
@@ -94,7 +96,7 @@ impl<'m> Compiler<'m> {
             self.combination(node, op)
         } else if let Some(op) = node.op_as::<ElementWiseOp>() {
             self.map(node, op)
-        } else if let Some(softmax) = node.op_as::<Softmax>() {
+        } else if let Some(softmax) = node.op_as::<ShortSoftmax>() {
             self.softmax(node, softmax)
         } else if let Some(own) = node.op_as::<Own>() {
             own.primitive().and_then(|primitive| self.primitive(node, primitive))
@@ -170,15 +172,18 @@ impl<'m> Compiler<'m> {
 
     fn map(&mut self, node: &TypedNode, op: &ElementWiseOp) -> Option<()> {
         let how = match &op.0 {
-            op if op.is::<Sigmoid>() => Map::Plain(|x| 1.0 / (1.0 + (-x).exp())),
-            op if op.is::<math::Tanh>() => Map::Plain(f32::tanh),
-            op if op.is::<math::Exp>() => Map::Plain(f32::exp),
+            op if op.is::<Sigmoid>() => Map::Kernel(Func::Sigmoid.ew_f32().ok()?),
+            op if op.is::<math::Tanh>() => Map::Kernel(Func::Tanh.ew_f32().ok()?),
+            op if op.is::<math::Exp>() => Map::Kernel(Func::Exp.ew_f32().ok()?),
             op if op.is::<math::Sqrt>() => Map::Plain(f32::sqrt),
             op if op.is::<math::Abs>() => Map::Plain(f32::abs),
             op if op.is::<math::Neg>() => Map::Plain(|x| -x),
             op if op.is::<math::Recip>() => Map::Plain(f32::recip),
             op if op.is::<math::Square>() => Map::Plain(|x| x * x),
-            op => Map::LeakyRelu { alpha: op.downcast_ref::<LeakyRelu>()?.alpha },
+            op => {
+                let alpha = op.downcast_ref::<LeakyRelu>()?.alpha;
+                Map::LeakyRelu { how: Func::LeakyRelu.ew_f32_param().ok()?, alpha }
+            }
         };
         let from = self.reals(*node.inputs.first()?)?;
         let to = self.new_reals(node).filter(|to| to.len() == from.len() && op.1.is_none())?;
@@ -186,18 +191,10 @@ impl<'m> Compiler<'m> {
         Some(())
     }
 
-    fn softmax(&mut self, node: &TypedNode, softmax: &Softmax) -> Option<()> {
-        let shape = self.shape(node.id.into())?;
-        let first = shape.len().checked_sub(softmax.axes.len())?;
-        let are_last = softmax.axes.iter().copied().eq(first..shape.len());
-        let plain = softmax.kind == SoftmaxKind::Softmax && softmax.quant_output_dt.is_none();
-        let count: usize = shape[first..].iter().product();
-        if !are_last || !plain || count == 0 {
-            return None;
-        }
+    fn softmax(&mut self, node: &TypedNode, softmax: &ShortSoftmax) -> Option<()> {
         let from = self.reals(*node.inputs.first()?)?;
         let to = self.new_reals(node)?;
-        self.steps.push(Step::Softmax { count, from, to });
+        self.steps.push(Step::Softmax { softmax: softmax.clone(), from, to });
         Some(())
     }
 

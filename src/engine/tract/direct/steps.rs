@@ -3,10 +3,12 @@
 use std::ops::Range;
 
 use tract_onnx::prelude::{DatumType, IntoTValue, TValue, TVec, Tensor, TractError, TractResult};
+use tract_onnx::tract_core::tract_linalg::element_wise::ElementWise;
 use tract_onnx::tract_hir::internal::TypedOp;
 
 use super::dense::Dense;
 use crate::engine::tract::ops::{place_of_best, values};
+use crate::engine::tract::short::ShortSoftmax;
 
 /// The memory of one run: every value that steps make has its own place.
 #[derive(Debug, Default)]
@@ -35,9 +37,8 @@ pub enum Step {
         from: Range<usize>,
         to: Range<usize>,
     },
-    /// Of stretches of `count` elements.
     Softmax {
-        count: usize,
+        softmax: ShortSoftmax,
         from: Range<usize>,
         to: Range<usize>,
     },
@@ -66,11 +67,12 @@ pub enum Step {
     },
 }
 
-/// A function of one float.
-#[derive(Clone, Copy, Debug)]
+/// A function of one float; where the library approximates it, in the same way.
+#[derive(Debug)]
 pub enum Map {
     Plain(fn(f32) -> f32),
-    LeakyRelu { alpha: f32 },
+    Kernel(Box<dyn ElementWise<f32>>),
+    LeakyRelu { how: Box<dyn ElementWise<f32, f32>>, alpha: f32 },
 }
 
 /// The place of the largest or least of `count` elements that lie `apart` from each other.
@@ -135,18 +137,23 @@ impl Step {
             }
             Self::Map { how, from, to } => {
                 let (before, to) = split(&mut work.reals, to);
-                let pairs = to.iter_mut().zip(&before[from.clone()]);
-                match *how {
-                    Map::Plain(how) => pairs.for_each(|(to, &from)| *to = how(from)),
-                    Map::LeakyRelu { alpha } => {
-                        pairs.for_each(|(to, &from)| *to = if from < 0.0 { alpha * from } else { from });
+                let from = &before[from.clone()];
+                match how {
+                    Map::Plain(how) => to.iter_mut().zip(from).for_each(|(to, &from)| *to = how(from)),
+                    Map::Kernel(how) => {
+                        to.copy_from_slice(from);
+                        how.run(to)?;
+                    }
+                    Map::LeakyRelu { how, alpha } => {
+                        to.copy_from_slice(from);
+                        how.run_with_params(to, *alpha)?;
                     }
                 }
             }
-            Self::Softmax { count, from, to } => {
+            Self::Softmax { softmax, from, to } => {
                 let (before, to) = split(&mut work.reals, to);
                 to.copy_from_slice(&before[from.clone()]);
-                to.chunks_exact_mut(*count).for_each(softmax);
+                softmax.apply(to);
             }
             Self::Best { best, from, to } => best.find(&work.reals[from.clone()], &mut work.wholes[to.clone()]),
             Self::Pick { table, from, to } => {
@@ -196,16 +203,6 @@ fn combine(how: fn(f32, f32) -> f32, a: &Operand, b: &Operand, before: &[f32], t
             to.iter_mut().enumerate().for_each(|(at, to)| *to = one(at));
         }
     }
-}
-
-fn softmax(row: &mut [f32]) {
-    let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut sum = 0.0;
-    for value in row.iter_mut() {
-        *value = (*value - top).exp();
-        sum += *value;
-    }
-    row.iter_mut().for_each(|value| *value /= sum);
 }
 
 impl Best {
@@ -286,12 +283,5 @@ mod tests {
         assert_eq!(found(3, 1, false, true), [2, 1]);
         assert_eq!(found(3, 1, true, false), [0, 2]);
         assert_eq!(found(2, 3, false, false), [1, 0, 0]);
-    }
-
-    #[test]
-    fn softmax_survives_large_numbers() {
-        let mut row = [1000.0, 1000.0, -1000.0];
-        softmax(&mut row);
-        assert_eq!(row, [0.5, 0.5, 0.0]);
     }
 }
