@@ -175,3 +175,22 @@ fn binary_tensors_are_answered_as_by_onnx_runtime() {
         assert!(raw.is_empty(), "{}: bytes that belong to no output", expected.file);
     }
 }
+
+/// Which way a model is run depends on how many rows there are, and on what else the server has to do.
+#[test]
+fn a_row_is_answered_with_the_same_digits_alone_and_among_others() {
+    let server = start(&["models"]);
+    let rows: Vec<Value> = (0..500).map(|row| json!([row % 9, (row % 13) as f64 / 4.0, row % 7, row % 5])).collect();
+    let answers = |size: usize| -> Vec<Value> {
+        let parts = rows.chunks(size).map(|part| {
+            let answer = server.post("/predict/iris", json!({ "inputs": part }).to_string()).ok();
+            answer["outputs"]["probabilities"].as_array().expect("a list of rows").clone()
+        });
+        parts.flatten().collect()
+    };
+    let alone = answers(1);
+    assert_eq!(alone.len(), rows.len());
+    for size in [2, 7, 64, 65, 250, 500, 500] {
+        assert_eq!(answers(size), alone, "{size} at once");
+    }
+}

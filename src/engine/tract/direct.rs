@@ -4,12 +4,14 @@
 //! over two stretches of memory, one of floats and one of integers; operators of our own that have no step are called with
 //! tensors made for the occasion.
 //!
-//! It only ever stands beside a plan: it is used once it has given the plan's answers, and where it fails the plan has the
-//! last word, and the words for the client.
+//! It only ever stands beside a plan: it is used once it has given the plan's answers in less time, and where it fails the
+//! plan has the last word, and the words for the client.
 
 mod compile;
 mod dense;
+mod product;
 mod steps;
+mod window;
 
 use std::cell::RefCell;
 
@@ -20,10 +22,11 @@ use self::steps::{Argument, Step, Work};
 use super::convert;
 use crate::tensor::{DataType, Shape, Tensor};
 
-/// Multiply-adds of a step, and elements of all values, up to which the library's better kernels do not make up for what
-/// it spends around them.
-const MOST_WORK: usize = 16 << 10;
-const MOST_ELEMENTS: usize = 32 << 10;
+/// Multiply-adds of a step, and elements of all values and of the weights of a step: beyond them the library cannot be
+/// slower, because what it spends around its kernels is nothing beside what they do.
+const MOST_WORK: usize = 4 << 20;
+const MOST_ELEMENTS: usize = 128 << 10;
+const MOST_WEIGHTS: usize = 16 << 10;
 /// Nodes of a model that is looked at.
 const MOST_NODES: usize = 64;
 

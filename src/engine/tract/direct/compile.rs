@@ -7,6 +7,7 @@ use tract_onnx::prelude::{DatumType, IntoTValue, OutletId, TVec, Tensor, TypedFa
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::cast::Cast;
 use tract_onnx::tract_core::ops::change_axes::AxisOp;
+use tract_onnx::tract_core::ops::cnn::{Conv, MaxPool};
 use tract_onnx::tract_core::ops::einsum::EinSum;
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::konst::Const;
@@ -17,8 +18,9 @@ use tract_onnx::tract_core::tract_linalg::routines::Func;
 use tract_onnx::tract_hir::internal::TypedNode;
 
 use super::dense::Dense;
-use super::steps::{Argument, Best, Map, Operand, Step, Values};
-use super::{Direct, Input, MOST_ELEMENTS, MOST_WORK, Output};
+use super::steps::{Argument, Best, Combination, Map, Operand, Step, Values};
+use super::window::{Convolution, Largest};
+use super::{Direct, Input, MOST_ELEMENTS, MOST_WEIGHTS, MOST_WORK, Output};
 use crate::engine::tract::ops::{Own, Primitive, values};
 use crate::engine::tract::short::ShortSoftmax;
 use crate::tensor::DataType;
@@ -82,6 +84,12 @@ impl<'m> Compiler<'m> {
         if let Some(product) = node.op_as::<EinSum>() {
             return self.product(node, product);
         }
+        if let Some(conv) = node.op_as::<Conv>() {
+            return self.convolution(node, conv);
+        }
+        if let Some(pool) = node.op_as::<MaxPool>() {
+            return self.largest(node, pool);
+        }
         if let Some(axes) = node.op_as::<AxisOp>()
             && self.leaves_memory_alone(node, axes)
         {
@@ -112,7 +120,7 @@ impl<'m> Compiler<'m> {
         let (matrix, given) = if stored == 1 { (b, a) } else { (a, b) };
         let weights = self.constant(matrix)?;
         // Each is used at least once; so many would be copied for nothing.
-        if weights.len() > MOST_WORK {
+        if weights.len() > MOST_WEIGHTS {
             return None;
         }
         let (left, right) = (self.shape(a)?, self.shape(b)?);
@@ -127,14 +135,41 @@ impl<'m> Compiler<'m> {
         Some(())
     }
 
+    fn convolution(&mut self, node: &TypedNode, conv: &Conv) -> Option<()> {
+        let &[images, weights, bias] = node.inputs.as_slice() else { return None };
+        let (weights, bias) = (self.constant(weights)?, self.constant(bias)?);
+        if weights.len() > MOST_WEIGHTS {
+            return None;
+        }
+        let (weights, bias) = (values::slice::<f32>(weights).ok()?, values::slice::<f32>(bias).ok()?);
+        let shape = self.shape(images)?;
+        let convolution = Convolution::of(conv, &shape, weights, bias)?;
+        let from = self.reals(images)?;
+        let to = self.new_reals(node)?;
+        if convolution.work().checked_mul(shape[0])? > MOST_WORK || from.is_empty() || to.is_empty() {
+            return None;
+        }
+        self.steps.push(Step::Convolution { convolution, from, to });
+        Some(())
+    }
+
+    fn largest(&mut self, node: &TypedNode, pool: &MaxPool) -> Option<()> {
+        let &[images] = node.inputs.as_slice() else { return None };
+        let largest = Largest::of(pool, &self.shape(images)?)?;
+        let from = self.reals(images)?;
+        let to = self.new_reals(node)?;
+        self.steps.push(Step::Largest { largest, from, to });
+        Some(())
+    }
+
     fn combination(&mut self, node: &TypedNode, op: &TypedBinOp) -> Option<()> {
-        let how: fn(f32, f32) -> f32 = match &op.0 {
-            op if op.is::<math::Add>() => |a, b| a + b,
-            op if op.is::<math::Sub>() => |a, b| a - b,
-            op if op.is::<math::Mul>() => |a, b| a * b,
-            op if op.is::<math::Div>() => |a, b| a / b,
-            op if op.is::<math::Max>() => f32::max,
-            op if op.is::<math::Min>() => f32::min,
+        let how = match &op.0 {
+            op if op.is::<math::Add>() => Combination::Sum,
+            op if op.is::<math::Sub>() => Combination::Difference,
+            op if op.is::<math::Mul>() => Combination::Product,
+            op if op.is::<math::Div>() => Combination::Quotient,
+            op if op.is::<math::Max>() => Combination::Larger,
+            op if op.is::<math::Min>() => Combination::Lesser,
             _ => return None,
         };
         let &[a, b] = node.inputs.as_slice() else { return None };

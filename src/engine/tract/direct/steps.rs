@@ -7,6 +7,8 @@ use tract_onnx::tract_core::tract_linalg::element_wise::ElementWise;
 use tract_onnx::tract_hir::internal::TypedOp;
 
 use super::dense::Dense;
+use super::product::Panel;
+use super::window::{Convolution, Largest};
 use crate::engine::tract::ops::{place_of_best, values};
 use crate::engine::tract::short::ShortSoftmax;
 
@@ -15,6 +17,9 @@ use crate::engine::tract::short::ShortSoftmax;
 pub struct Work {
     pub reals: Vec<f32>,
     pub wholes: Vec<i64>,
+    /// What a convolution is made ready in.
+    image: Vec<f32>,
+    panels: Vec<Panel>,
     /// Values of other types, and those that operators make by themselves.
     pub made: Vec<Option<TValue>>,
 }
@@ -27,8 +32,18 @@ pub enum Step {
         from: Range<usize>,
         to: Range<usize>,
     },
+    Convolution {
+        convolution: Convolution,
+        from: Range<usize>,
+        to: Range<usize>,
+    },
+    Largest {
+        largest: Largest,
+        from: Range<usize>,
+        to: Range<usize>,
+    },
     Combine {
-        how: fn(f32, f32) -> f32,
+        how: Combination,
         sides: Box<[Operand; 2]>,
         to: Range<usize>,
     },
@@ -65,6 +80,17 @@ pub enum Step {
         from: usize,
         to: Range<usize>,
     },
+}
+
+/// A function of two floats.
+#[derive(Clone, Copy, Debug)]
+pub enum Combination {
+    Sum,
+    Difference,
+    Product,
+    Quotient,
+    Larger,
+    Lesser,
 }
 
 /// A function of one float; where the library approximates it, in the same way.
@@ -118,6 +144,7 @@ impl Step {
     pub fn weight_bytes(&self) -> u64 {
         match self {
             Self::Dense { dense, .. } => dense.weight_bytes(),
+            Self::Convolution { convolution, .. } => convolution.weight_bytes(),
             Self::Combine { sides, .. } => sides.iter().map(|side| side.from.weight_bytes()).sum(),
             Self::Pick { table, .. } => size_of_val(table.as_slice()) as u64,
             _ => 0,
@@ -129,6 +156,14 @@ impl Step {
             Self::Dense { dense, from, to } => {
                 let (before, to) = split(&mut work.reals, to);
                 dense.multiply(&before[from.clone()], to);
+            }
+            Self::Convolution { convolution, from, to } => {
+                let (before, to) = split(&mut work.reals, to);
+                convolution.apply(&before[from.clone()], to, &mut work.image, &mut work.panels);
+            }
+            Self::Largest { largest, from, to } => {
+                let (before, to) = split(&mut work.reals, to);
+                largest.apply(&before[from.clone()], to);
             }
             Self::Combine { how, sides, to } => {
                 let [a, b] = &**sides;
@@ -189,19 +224,44 @@ fn split<'w, T>(all: &'w mut [T], to: &Range<usize>) -> (&'w [T], &'w mut [T]) {
     (before, &mut rest[..to.len()])
 }
 
-fn combine(how: fn(f32, f32) -> f32, a: &Operand, b: &Operand, before: &[f32], to: &mut [f32]) {
+/// Each function has loops of its own, which is what lets them be done several elements at a time.
+fn combine(how: Combination, a: &Operand, b: &Operand, before: &[f32], to: &mut [f32]) {
+    match how {
+        Combination::Sum => spread(|a, b| a + b, a, b, before, to),
+        Combination::Difference => spread(|a, b| a - b, a, b, before, to),
+        Combination::Product => spread(|a, b| a * b, a, b, before, to),
+        Combination::Quotient => spread(|a, b| a / b, a, b, before, to),
+        Combination::Larger => spread(f32::max, a, b, before, to),
+        Combination::Lesser => spread(f32::min, a, b, before, to),
+    }
+}
+
+#[inline(always)]
+fn spread(how: impl Fn(f32, f32) -> f32, a: &Operand, b: &Operand, before: &[f32], to: &mut [f32]) {
     let (left, right) = (a.from.of(before), b.from.of(before));
     match (left.len() == to.len(), right.len() == to.len()) {
         (true, true) => to.iter_mut().zip(left.iter().zip(right)).for_each(|(to, (&a, &b))| *to = how(a, b)),
-        (true, false) if b.every == 1 => {
-            for (to, left) in to.chunks_exact_mut(right.len()).zip(left.chunks_exact(right.len())) {
-                to.iter_mut().zip(left.iter().zip(right)).for_each(|(to, (&a, &b))| *to = how(a, b));
-            }
-        }
-        _ => {
+        (true, false) => repeat(how, left, right, b.every, to),
+        (false, true) => repeat(|b, a| how(a, b), right, left, a.every, to),
+        (false, false) => {
             let one = |at: usize| how(left[at / a.every % left.len()], right[at / b.every % right.len()]);
             to.iter_mut().enumerate().for_each(|(at, to)| *to = one(at));
         }
+    }
+}
+
+/// A whole operand and one that stands for several elements each.
+#[inline(always)]
+fn repeat(how: impl Fn(f32, f32) -> f32, whole: &[f32], part: &[f32], every: usize, to: &mut [f32]) {
+    if every == 1 && part.len() > 1 {
+        for (to, whole) in to.chunks_exact_mut(part.len()).zip(whole.chunks_exact(part.len())) {
+            to.iter_mut().zip(whole.iter().zip(part)).for_each(|(to, (&a, &b))| *to = how(a, b));
+        }
+        return;
+    }
+    let run = if part.len() == 1 { to.len() } else { every };
+    for ((to, whole), &b) in to.chunks_exact_mut(run).zip(whole.chunks_exact(run)).zip(part.iter().cycle()) {
+        to.iter_mut().zip(whole).for_each(|(to, &a)| *to = how(a, b));
     }
 }
 
@@ -260,9 +320,9 @@ mod tests {
             let mut to = vec![0.0; 6];
             let [a, b] = [(Values::Reals(0..6), 1), (Values::Constant(values), every)]
                 .map(|(from, every)| Operand { from, every });
-            combine(|a, b| a + b, &a, &b, &reals, &mut to);
+            combine(Combination::Sum, &a, &b, &reals, &mut to);
             let mut turned = vec![0.0; 6];
-            combine(|a, b| a + b, &b, &a, &reals, &mut turned);
+            combine(Combination::Sum, &b, &a, &reals, &mut turned);
             assert_eq!(to, turned);
             to
         };
