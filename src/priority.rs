@@ -3,14 +3,21 @@
 //! wait for a time slice of some large one.
 
 use std::cell::Cell;
+use std::thread;
+use std::time::Duration;
 
 /// Steps by which a thread is nicer than those that answer: it gets about a tenth of a core that both want, and all of
 /// one that nobody else does. Containers have shares of their own, so it counts only among the threads of this server.
 #[cfg(target_os = "linux")]
 const NICER: i32 = 10;
 
+/// How long a thread that refused somebody leaves the core to others before it looks for new requests. A refused request
+/// takes microseconds, and being woken for it takes as many again from the thread that computes.
+const REST: Duration = Duration::from_millis(1);
+
 thread_local! {
     static GIVES_WAY: Cell<bool> = const { Cell::new(false) };
+    static REFUSED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Lets the calling thread give way from now on. Does nothing where threads have no priority of their own, and is no
@@ -24,5 +31,19 @@ pub fn give_way() {
         // Linux takes "this process" for the calling thread. What the process was started with counts, too.
         let before = rustix::process::getpriority_process(None).unwrap_or(0);
         let _ = rustix::process::setpriority_process(None, before.saturating_add(NICER).min(19));
+    }
+}
+
+/// Notes that this thread had to refuse a request, because there was more to do than can be done.
+pub fn refused() {
+    REFUSED.set(true);
+}
+
+/// What a thread that answers does when it has nothing to do: goes on at once, but while requests are refused lets some of
+/// them come together. Blocks for about a
+/// millisecond at most.
+pub fn rest_if_refused() {
+    if REFUSED.take() {
+        thread::sleep(REST);
     }
 }

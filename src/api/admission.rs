@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::middleware::discard;
 use super::{App, Context, problem};
-use crate::serving;
+use crate::{priority, serving};
 
 /// When a refused client should try again: predictions take milliseconds, so a second is a new situation.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -47,6 +47,7 @@ pub(super) async fn admit<F: Future<Output = Response>>(
 ) -> Response {
     let Some(place) = Place::take(&app.places) else {
         app.serving.metrics().request_shed("in_flight");
+        priority::refused();
         let (parts, body) = request.into_parts();
         Box::pin(discard(&parts.headers, body)).await;
         let reason = "as many predictions as --max-in-flight allows are under way";

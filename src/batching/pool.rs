@@ -123,7 +123,10 @@ impl Pool {
         drop(queues);
         match refused {
             Ok(()) => self.shared.work.notify_one(),
-            Err(_) => self.shared.metrics.request_shed("queue"),
+            Err(_) => {
+                self.shared.metrics.request_shed("queue");
+                priority::refused();
+            }
         }
         refused
     }

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::app::{App, Signals, StartError};
 use crate::config::{self, Config, Settings};
+use crate::priority;
 use crate::telemetry;
 
 use super::{Failure, say};
@@ -41,7 +42,8 @@ impl Serve {
 /// Until the first stop signal and through what follows it.
 fn serve(config: Config) -> Result<(), Failure> {
     let app = App::build(config)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.enable_all().on_thread_park(priority::rest_if_refused).build()?;
     let served = runtime.block_on(async {
         let signals = Signals::listen().map_err(StartError::Signals)?;
         let listener = app.listen().await?;
