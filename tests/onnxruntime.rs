@@ -370,6 +370,22 @@ fn a_model_may_choose_for_itself() {
 }
 
 #[test]
+fn runs_that_use_several_threads_answer_the_same() {
+    let (Some(one), Some(three)) = (engine(), engine()) else { return };
+    let three = three.with_threads(3);
+    for file in [fixture("slow"), bundled("digits", 1)] {
+        let [one, three] = [load(&one, &file), load(&three, &file)];
+        let inputs = one.sample(1.0).unwrap();
+        for (alone, shared) in one.run(&inputs).unwrap().iter().zip(&three.run(&inputs).unwrap()) {
+            let wide = |tensor: &Tensor| tensor.cast(DataType::Fp64).unwrap().values::<f64>().unwrap().to_vec();
+            for (alone, shared) in wide(alone).iter().zip(wide(shared)) {
+                assert!((alone - shared).abs() <= 1e-5 * alone.abs().max(1.0), "{}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
 fn the_faster_engine_serves_under_the_same_signature() {
     let Some(choice) = choice(EngineWish::Fastest) else { return };
     for file in [bundled("iris", 1), bundled("digits", 1), bundled("diabetes", 1), fixture("slow")] {

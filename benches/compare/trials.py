@@ -166,7 +166,7 @@ def overload(bench, engine):
         model = bench.models[name]
         asked, deadline = question(model, protocol), (("x-request-timeout-ms", str(round(DEADLINE * 1000))),)
         with bench.makers.onnxd(engine, [model], bench.server_core) as server:
-            best = max(bench.load(server, asked, 32).rate for _ in range(bench.rounds))
+            best = statistics.median(bench.load(server, asked, 32).rate for _ in range(bench.rounds))
             before = server.memory()[0]
             begin = lambda: bench.begin(server, asked, 1024, seconds=seconds, rate=OVERLOAD * best, headers=deadline)()
             load, seen = watched(server, begin)

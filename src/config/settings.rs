@@ -90,6 +90,12 @@ pub struct Settings {
     #[arg(long, value_name = "COUNT")]
     pub max_plans: Option<Text<usize>>,
 
+    /// Threads that one inference may use, with ONNX Runtime. More than 1 is for large models that are asked little: one
+    /// request is answered sooner, many together are not, and --threads times this many compute at the same moment
+    /// [default: 1]
+    #[arg(long, value_name = "COUNT")]
+    pub intra_op_threads: Option<Text<usize>>,
+
     /// Try each model in a process of its own before it is loaded, so that a file which crashes, never ends or takes all
     /// memory is refused and does no harm; false trusts the files and loads each of them only once [default: true]
     #[arg(long, value_name = "true|false")]
@@ -153,6 +159,7 @@ impl Settings {
             engine: Some(Text(EngineWish::default())),
             onnxruntime_lib: None,
             max_plans: Some(Text(engine::tract::Config::default().max_plans)),
+            intra_op_threads: Some(Text(1)),
             max_nodes: Some(Text(limits.max_nodes)),
             max_tensor: Some(Text(ByteSize(limits.max_tensor))),
             trial_load: Some(Text(trial.enabled)),
@@ -184,6 +191,7 @@ impl Settings {
             engine: upper.engine.or(self.engine),
             onnxruntime_lib: upper.onnxruntime_lib.or(self.onnxruntime_lib),
             max_plans: upper.max_plans.or(self.max_plans),
+            intra_op_threads: upper.intra_op_threads.or(self.intra_op_threads),
             max_nodes: upper.max_nodes.or(self.max_nodes),
             max_tensor: upper.max_tensor.or(self.max_tensor),
             trial_load: upper.trial_load.or(self.trial_load),
@@ -218,6 +226,7 @@ impl Settings {
             engine: Some(Text(wish)),
             onnxruntime_lib,
             max_plans: Some(Text(max_plans)),
+            intra_op_threads: Some(Text(intra_op_threads)),
             max_nodes: Some(Text(max_nodes)),
             max_tensor: Some(Text(ByteSize(max_tensor))),
             trial_load: Some(Text(enabled)),
@@ -238,6 +247,7 @@ impl Settings {
             engine: engine::choice::Config {
                 wish,
                 onnxruntime_lib,
+                intra_op_threads,
                 tract: engine::tract::Config { max_plans, limits: engine::tract::Limits { max_nodes, max_tensor } },
             },
             trial: engine::trial::Config { enabled, program: None, timeout, memory },
@@ -269,6 +279,7 @@ fn mistakes(config: &Config) -> Vec<String> {
     need(!config.api.request_timeout.is_zero(), "request_timeout: must be more than 0");
     need(config.api.max_in_flight > 0, "max_in_flight: must be at least 1");
     need(config.compute.threads <= 1024, "threads: must be at most 1024");
+    need((1..=1024).contains(&config.engine.intra_op_threads), "intra_op_threads: must be from 1 to 1024");
     need(config.compute.queue_rows > 0, "queue_rows: must be at least 1");
     need(config.compute.queue_bytes > 0, "queue_bytes: must be more than 0");
     need(config.compute.tuning.max_batch > 0, "max_batch: must be at least 1");

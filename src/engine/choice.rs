@@ -17,12 +17,21 @@ use super::{Engine, Inspection, LoadError, Loaded, ModelSource, Session, Wishes}
 use crate::model::{EngineChoice, EngineWish};
 
 /// Settings of both engines and of the choice between them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     pub wish: EngineWish,
     /// ONNX Runtime's library, version 1.24 or newer. Unset: the one that the system's loader finds.
     pub onnxruntime_lib: Option<PathBuf>,
+    /// Threads that one run of ONNX Runtime may use, at least 1; tract uses the one that it is called on.
+    pub intra_op_threads: usize,
     pub tract: tract::Config,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let (wish, onnxruntime_lib, tract) = Default::default();
+        Self { wish, onnxruntime_lib, intra_op_threads: 1, tract }
+    }
 }
 
 /// Opens the second engine, once somebody needs it.
@@ -42,12 +51,13 @@ impl Choice {
     /// # Errors
     /// In words, when ONNX Runtime is asked for and cannot be had.
     pub fn new(config: Config, trial: trial::Config, slots: usize) -> Result<Self, String> {
-        let Config { wish, onnxruntime_lib, tract } = config;
+        let Config { wish, onnxruntime_lib, intra_op_threads, tract } = config;
         let words = Single::Tract(tract.clone()).to_words();
         let first = Trial::new(Tract::new(tract), words, trial.clone());
         let open = move || {
             let words = Single::OnnxRuntime { library: onnxruntime_lib.clone() }.to_words();
-            open(onnxruntime_lib.clone(), slots).map(|engine| Arc::new(Trial::new(engine, words, trial.clone())) as _)
+            let engine = open(onnxruntime_lib.clone(), slots, intra_op_threads)?;
+            Ok(Arc::new(Trial::new(engine, words, trial.clone())) as _)
         };
         Self::between(Arc::new(first), Box::new(open), wish)
     }
@@ -175,18 +185,18 @@ impl Single {
     pub fn open(self) -> Result<Box<dyn Engine>, String> {
         Ok(match self {
             Self::Tract(config) => Box::new(Tract::new(config)),
-            Self::OnnxRuntime { library } => Box::new(open(library, 1)?),
+            Self::OnnxRuntime { library } => Box::new(open(library, 1, 1)?),
         })
     }
 }
 
 #[cfg(feature = "onnxruntime")]
-fn open(library: Option<PathBuf>, slots: usize) -> Result<super::onnxruntime::OnnxRuntime, String> {
-    super::onnxruntime::OnnxRuntime::open(library.as_deref(), slots)
+fn open(library: Option<PathBuf>, slots: usize, threads: usize) -> Result<super::onnxruntime::OnnxRuntime, String> {
+    super::onnxruntime::OnnxRuntime::open(library.as_deref(), slots).map(|engine| engine.with_threads(threads))
 }
 
 #[cfg(not(feature = "onnxruntime"))]
-fn open(_library: Option<PathBuf>, _slots: usize) -> Result<Tract, String> {
+fn open(_library: Option<PathBuf>, _slots: usize, _threads: usize) -> Result<Tract, String> {
     Err("this build of onnxd has tract alone. ONNX Runtime comes with the image onnxd-ort, and with \
          `cargo build --release --features onnxruntime`"
         .into())

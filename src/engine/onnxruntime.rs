@@ -24,6 +24,8 @@ pub struct OnnxRuntime {
     environment: Environment,
     /// Runs of one model at the same moment.
     slots: usize,
+    /// Threads that one run may use.
+    threads: usize,
 }
 
 impl OnnxRuntime {
@@ -32,7 +34,12 @@ impl OnnxRuntime {
     /// # Errors
     /// In words, when there is none, or one that is too old.
     pub fn open(library: Option<&Path>, slots: usize) -> Result<Self, String> {
-        Ok(Self { environment: library::environment(library)?, slots: slots.max(1) })
+        Ok(Self { environment: library::environment(library)?, slots: slots.max(1), threads: 1 })
+    }
+
+    /// The same with runs that use so many threads; every session of a model starts its own.
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads: threads.max(1), ..self }
     }
 }
 
@@ -45,7 +52,7 @@ impl Engine for OnnxRuntime {
         // Unwinding leaves nothing behind: a session that was not finished is dropped.
         let loaded = guard::deep(|| {
             let outline = Outline::of(source)?;
-            OnnxRuntimeSession::new(&self.environment, outline, source, self.slots)
+            OnnxRuntimeSession::new(&self.environment, outline, source, self.slots, self.threads)
         });
         let loaded = loaded.map_err(LoadError::Engine)?;
         loaded.map(|session| Box::new(session) as Box<dyn Session>)

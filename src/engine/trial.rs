@@ -8,7 +8,7 @@
 mod child;
 mod room;
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -141,8 +141,8 @@ fn rehearse(program: &Path, settings: &str, source: &ModelSource, limits: Limits
             "it took more than {:.0} s, the limit for files of this size (--load-timeout)",
             limits.time.as_secs_f64()
         ))),
-        Ok(Some(said)) => serde_json::from_str::<Result<(), LoadError>>(&said.answer)
-            .unwrap_or_else(|_| Err(LoadError::Trial(death(status, &said.complaint, limits.memory)))),
+        Ok(Some(said)) => verdict(&said.answer)
+            .unwrap_or_else(|| Err(LoadError::Trial(death(status, &said.complaint, limits.memory)))),
     }
 }
 
@@ -154,6 +154,11 @@ fn not_started(error: std::io::Error) -> LoadError {
 struct Said {
     answer: String,
     complaint: String,
+}
+
+/// What a child found, if this is an answer of one that came to its end.
+fn verdict(answer: &str) -> Option<Result<(), LoadError>> {
+    serde_json::from_str(answer).ok()
 }
 
 /// Feeds the child and listens to it; `None` when it has not ended in time.
@@ -170,16 +175,19 @@ fn attend(child: &mut Child, source: &ModelSource, time: Duration) -> std::io::R
         let listening = named("out").spawn_scoped(scope, move || {
             thread::scope(|scope| {
                 let complaint = thread::Builder::new().spawn_scoped(scope, || heard(stderr));
-                let answer = heard(stdout);
+                let answer = line(stdout);
+                if verdict(&answer).is_some() {
+                    // What the child has to tidy up after it is not waited for.
+                    let _ = sender.send(Said { answer, complaint: String::new() });
+                    return;
+                }
                 let complaint = complaint.ok().and_then(|thread| thread.join().ok()).unwrap_or_default();
                 let _ = sender.send(Said { answer, complaint });
             });
         });
         let said = feeding.and(listening).map(|_| said.recv_timeout(time).ok());
-        if !matches!(said, Ok(Some(_))) {
-            // Closes the pipes, for which the threads wait.
-            let _ = child.kill();
-        }
+        // Closes the pipes, for which the threads wait.
+        let _ = child.kill();
         said
     })
 }
@@ -188,6 +196,13 @@ fn heard(pipe: impl Read) -> String {
     let mut said = Vec::new();
     // What came before an error counts.
     let _ = pipe.take(LONGEST).read_to_end(&mut said);
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+/// The first line.
+fn line(pipe: impl Read) -> String {
+    let mut said = Vec::new();
+    let _ = BufReader::new(pipe.take(LONGEST)).read_until(b'\n', &mut said);
     String::from_utf8_lossy(&said).into_owned()
 }
 

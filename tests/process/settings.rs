@@ -75,8 +75,8 @@ fn slips_are_refused_and_named() {
     Outcome::of(&mut onnxd(&["serve", "--max-body", "much"])).failed(2, &["--max-body", "much"]);
     Outcome::of(&mut onnxd(&["surf"])).failed(2, &["surf"]);
     // What can be read but cannot work; every mistake at once.
-    Outcome::of(&mut onnxd(&["serve", "--max-plans", "0", "--queue-rows", "0"]))
-        .failed(1, &["max_plans", "queue_rows"]);
+    Outcome::of(&mut onnxd(&["serve", "--max-plans", "0", "--intra-op-threads", "0"]))
+        .failed(1, &["max_plans", "intra_op_threads"]);
 }
 
 #[test]

@@ -24,10 +24,12 @@ pub struct Pool {
 }
 
 /// What a session is made from.
-struct Recipe {
-    environment: Environment,
-    bytes: Bytes,
-    external: Vec<External>,
+pub struct Recipe {
+    pub environment: Environment,
+    pub bytes: Bytes,
+    pub external: Vec<External>,
+    /// Threads that one run may use.
+    pub threads: usize,
 }
 
 struct State {
@@ -43,16 +45,9 @@ pub struct Turn<'p> {
 
 impl Pool {
     /// Makes the first session of a model whose weights take so many bytes.
-    pub fn new(
-        environment: &Environment,
-        bytes: Vec<u8>,
-        external: Vec<External>,
-        slots: usize,
-        weights: u64,
-    ) -> Result<Self, String> {
+    pub fn new(recipe: Recipe, slots: usize, weights: u64) -> Result<Self, String> {
         let copies = usize::try_from(MOST_COPIES / weights.max(1)).unwrap_or(usize::MAX);
         let most = slots.min(copies.saturating_add(1)).max(1);
-        let recipe = Recipe { environment: environment.clone(), bytes: bytes.into(), external };
         let state = Mutex::new(State { free: vec![recipe.make()?], made: 1 });
         Ok(Self { recipe, most, state, freed: Condvar::new() })
     }
@@ -117,14 +112,14 @@ impl Recipe {
         built.map_err(|error| words::explain(error.message()))
     }
 
-    /// One thread per run: side by side run requests, not pieces of one. Memory is given back after each run instead of
+    /// One thread per run, unless it is wanted otherwise: side by side run requests, not pieces of one. Memory is given back after each run instead of
     /// being kept for the largest request there ever was: no arena, no plans per shape, of which there would be one for
     /// every shape that clients think of. Measured on a transformer and a convolutional network, that costs less than a tenth.
     fn builder(&self) -> Result<SessionBuilder, ort::Error> {
         let plain = |error: ort::Error<SessionBuilder>| ort::Error::new(error.message());
         let mut builder = Session::builder(&self.environment)?
             .with_optimization_level(GraphOptimizationLevel::All)
-            .and_then(|builder| builder.with_intra_threads(1))
+            .and_then(|builder| builder.with_intra_threads(self.threads))
             .and_then(|builder| builder.with_inter_threads(1))
             .and_then(|builder| builder.with_intra_op_spinning(false))
             .and_then(|builder| builder.with_inter_op_spinning(false))

@@ -8,7 +8,7 @@ use ort::session::SessionInputValue;
 
 use super::files;
 use super::interface;
-use super::pool::Pool;
+use super::pool::{Pool, Recipe};
 use super::values::{self, Lent};
 use super::words;
 use crate::engine::tract::outline::{Categories, Outline};
@@ -38,11 +38,13 @@ impl OnnxRuntimeSession {
         mut outline: Outline,
         source: &ModelSource,
         slots: usize,
+        threads: usize,
     ) -> Result<Self, LoadError> {
         let external = files::read(source.directory.as_deref(), &outline.external)?;
         let stored_bytes = outline.summary.weight_bytes.max(outline.bytes.len() as u64);
         let bytes = std::mem::take(&mut outline.bytes);
-        let pool = Pool::new(environment, bytes, external, slots, stored_bytes).map_err(LoadError::Engine)?;
+        let recipe = Recipe { environment: environment.clone(), bytes: bytes.into(), external, threads };
+        let pool = Pool::new(recipe, slots, stored_bytes).map_err(LoadError::Engine)?;
         let (signature, sample) = interface::signature(&mut outline, &pool)?;
         let Outline { summary, classes, categories, divides, hides_nan, chance, .. } = outline;
         Ok(Self { signature, summary, classes, sample, categories, pool, divides, chance, hides_nan, stored_bytes })
