@@ -1,6 +1,6 @@
 //! Threads that compute give way to those that answer. Where both want the same core, a thread that serves connections
 //! needs it for microseconds and one that computes for as long as it gets it; equal shares would make every small request
-//! wait for a time slice of some large one.
+//! wait for a time slice of some large one. While requests have to be refused it is the other way round.
 
 use std::cell::Cell;
 use std::thread;
@@ -39,9 +39,8 @@ pub fn refused() {
     REFUSED.set(true);
 }
 
-/// What a thread that answers does when it has nothing to do: goes on at once, but while requests are refused lets some of
-/// them come together. Blocks for about a
-/// millisecond at most.
+/// For a thread that answers and has nothing to do: nothing, unless it refused a request since the last time; then it blocks
+/// for about a millisecond, in which others come together.
 pub fn rest_if_refused() {
     if REFUSED.take() {
         thread::sleep(REST);

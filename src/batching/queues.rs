@@ -41,8 +41,6 @@ pub struct Queues {
     calibration_tag: f64,
     /// Whether requests waited when the calibration at hand was given its turn.
     calibration_cost: bool,
-    /// When all queues were last looked through for jobs that nobody waits for.
-    swept: Option<Instant>,
 }
 
 /// The queue of one model.
@@ -97,7 +95,6 @@ impl Queues {
             calibrating: false,
             calibration_tag: 0.0,
             calibration_cost: false,
-            swept: None,
         }
     }
 
@@ -317,14 +314,7 @@ impl Queues {
         }
     }
 
-    /// The same for whole queues. Those are long when many are refused, so it is not done for each of these: a thousand jobs
-    /// are looked through once in a millisecond.
     fn drop_undue(&mut self, now: Instant) {
-        let pause = Duration::from_micros(self.lanes.values().map(|waiting| waiting.jobs.len() as u64).sum());
-        if self.swept.is_some_and(|swept| now.saturating_duration_since(swept) < pause) {
-            return;
-        }
-        self.swept = Some(now);
         for waiting in self.lanes.values_mut() {
             waiting.jobs.retain(|job| job.is_due(now));
             waiting.rows = waiting.jobs.iter().map(|job| job.rows).sum();

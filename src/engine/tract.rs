@@ -21,7 +21,7 @@ mod proto;
 mod rewrite;
 mod samples;
 mod session;
-mod short;
+mod short_softmax;
 mod windows;
 
 use serde::{Deserialize, Serialize};

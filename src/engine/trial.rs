@@ -141,8 +141,8 @@ fn rehearse(program: &Path, settings: &str, source: &ModelSource, limits: Limits
             "it took more than {:.0} s, the limit for files of this size (--load-timeout)",
             limits.time.as_secs_f64()
         ))),
-        Ok(Some(said)) => verdict(&said.answer)
-            .unwrap_or_else(|| Err(LoadError::Trial(death(status, &said.complaint, limits.memory)))),
+        Ok(Some(Said::Verdict(verdict))) => verdict,
+        Ok(Some(Said::Complaint(complaint))) => Err(LoadError::Trial(death(status, &complaint, limits.memory))),
     }
 }
 
@@ -150,15 +150,10 @@ fn not_started(error: std::io::Error) -> LoadError {
     LoadError::Trial(format!("no process could be run for it: {error}; --trial-load false loads without one"))
 }
 
-/// What a child said on its standard output and its standard error.
-struct Said {
-    answer: String,
-    complaint: String,
-}
-
-/// What a child found, if this is an answer of one that came to its end.
-fn verdict(answer: &str) -> Option<Result<(), LoadError>> {
-    serde_json::from_str(answer).ok()
+/// What a child said: on its standard output if it came to an end with the model, else on its standard error.
+enum Said {
+    Verdict(Result<(), LoadError>),
+    Complaint(String),
 }
 
 /// Feeds the child and listens to it; `None` when it has not ended in time.
@@ -175,14 +170,15 @@ fn attend(child: &mut Child, source: &ModelSource, time: Duration) -> std::io::R
         let listening = named("out").spawn_scoped(scope, move || {
             thread::scope(|scope| {
                 let complaint = thread::Builder::new().spawn_scoped(scope, || heard(stderr));
-                let answer = line(stdout);
-                if verdict(&answer).is_some() {
+                let said = match serde_json::from_str(&line(stdout)) {
                     // What the child has to tidy up after it is not waited for.
-                    let _ = sender.send(Said { answer, complaint: String::new() });
-                    return;
-                }
-                let complaint = complaint.ok().and_then(|thread| thread.join().ok()).unwrap_or_default();
-                let _ = sender.send(Said { answer, complaint });
+                    Ok(verdict) => Said::Verdict(verdict),
+                    Err(_) => {
+                        let complaint = complaint.ok().and_then(|thread| thread.join().ok());
+                        Said::Complaint(complaint.unwrap_or_default())
+                    }
+                };
+                let _ = sender.send(said);
             });
         });
         let said = feeding.and(listening).map(|_| said.recv_timeout(time).ok());

@@ -112,9 +112,10 @@ impl Recipe {
         built.map_err(|error| words::explain(error.message()))
     }
 
-    /// One thread per run, unless it is wanted otherwise: side by side run requests, not pieces of one. Memory is given back after each run instead of
-    /// being kept for the largest request there ever was: no arena, no plans per shape, of which there would be one for
-    /// every shape that clients think of. Measured on a transformer and a convolutional network, that costs less than a tenth.
+    /// One thread per run, unless it is wanted otherwise: side by side run requests, not pieces of one. Memory is given back
+    /// after each run instead of being kept for the largest request there ever was: no arena, no plans per shape, of which
+    /// there would be one for every shape that clients think of. Measured on a transformer and a convolutional network, that
+    /// costs less than a tenth.
     fn builder(&self) -> Result<SessionBuilder, ort::Error> {
         let plain = |error: ort::Error<SessionBuilder>| ort::Error::new(error.message());
         let mut builder = Session::builder(&self.environment)?

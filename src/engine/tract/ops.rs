@@ -27,6 +27,7 @@ use super::proto;
 pub use kernel::Kernel;
 pub use kernel::{Own, Primitive};
 pub use microsoft::PRIVATE;
+pub use ml::softmax;
 pub use node::{Node, Opsets};
 pub use standard::{CASES, place_of_best};
 pub use text::STRINGS;

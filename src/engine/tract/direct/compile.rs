@@ -22,7 +22,7 @@ use super::steps::{Argument, Best, Combination, Map, Operand, Step, Values};
 use super::window::{Convolution, Largest};
 use super::{Direct, Input, MOST_ELEMENTS, MOST_WEIGHTS, MOST_WORK, Output};
 use crate::engine::tract::ops::{Own, Primitive, values};
-use crate::engine::tract::short::ShortSoftmax;
+use crate::engine::tract::short_softmax::ShortSoftmax;
 use crate::tensor::DataType;
 
 pub struct Compiler<'m> {

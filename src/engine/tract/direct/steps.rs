@@ -10,7 +10,7 @@ use super::dense::Dense;
 use super::product::Panel;
 use super::window::{Convolution, Largest};
 use crate::engine::tract::ops::{place_of_best, values};
-use crate::engine::tract::short::ShortSoftmax;
+use crate::engine::tract::short_softmax::ShortSoftmax;
 
 /// The memory of one run: every value that steps make has its own place.
 #[derive(Debug, Default)]

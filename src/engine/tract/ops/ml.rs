@@ -23,6 +23,7 @@ mod svm_classifier;
 mod svm_regressor;
 
 use super::Entry;
+pub use post_transform::softmax;
 
 const fn ml(name: &'static str, build: super::Build) -> Entry {
     Entry { domain: "ai.onnx.ml", name, build }

@@ -88,7 +88,7 @@ fn probit(x: f32) -> f32 {
 }
 
 /// The exponentials, divided by their sum; scores that are `absent` take part in neither and are only scaled.
-fn softmax(scores: &mut [f32], absent: impl Fn(f32) -> bool) {
+pub fn softmax(scores: &mut [f32], absent: impl Fn(f32) -> bool) {
     let largest = scores.iter().copied().fold(f32::MIN, f32::max);
     let mut sum = 0.0;
     for score in scores.iter_mut() {

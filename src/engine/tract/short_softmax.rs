@@ -9,6 +9,8 @@ use tract_onnx::tract_core::op_out_of_plan;
 use tract_onnx::tract_core::ops::nn::{Softmax, SoftmaxKind};
 use tract_onnx::tract_hir::internal::{DimLike, EvalContext, EvalOp, Op, StaticName, TypedOp, as_op, op_as_typed_op};
 
+use super::ops::softmax;
+
 /// Elements of a row from which on the library's kernels are quicker.
 const LONG: usize = 16;
 
@@ -44,18 +46,8 @@ fn short(model: &TypedModel, id: usize) -> Option<ShortSoftmax> {
 impl ShortSoftmax {
     /// Each row in place.
     pub fn apply(&self, values: &mut [f32]) {
-        values.chunks_exact_mut(self.count).for_each(softmax);
+        values.chunks_exact_mut(self.count).for_each(|row| softmax(row, |_| false));
     }
-}
-
-fn softmax(row: &mut [f32]) {
-    let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut sum = 0.0;
-    for value in row.iter_mut() {
-        *value = (*value - top).exp();
-        sum += *value;
-    }
-    row.iter_mut().for_each(|value| *value /= sum);
 }
 
 impl Op for ShortSoftmax {
