@@ -62,9 +62,8 @@ impl<'m> Compiler<'m> {
             Some(Output { from: self.argument(outlet)?, shape: self.shape(outlet)?, declared })
         };
         let outputs = results.iter().zip(outputs).map(output).collect::<Option<Vec<_>>>()?;
-        let small = self.reals + self.wholes <= MOST_ELEMENTS;
         let Self { steps, reals, wholes, made, .. } = self;
-        small.then_some(Direct { inputs, steps, outputs, reals, wholes, made })
+        Some(Direct { inputs, steps, outputs, reals, wholes, made })
     }
 
     fn input(&mut self, outlet: OutletId, datatype: DataType) -> Option<Input> {
@@ -142,22 +141,23 @@ impl<'m> Compiler<'m> {
             return None;
         }
         let (weights, bias) = (values::slice::<f32>(weights).ok()?, values::slice::<f32>(bias).ok()?);
-        let shape = self.shape(images)?;
-        let convolution = Convolution::of(conv, &shape, weights, bias)?;
         let from = self.reals(images)?;
         let to = self.new_reals(node)?;
-        if convolution.work().checked_mul(shape[0])? > MOST_WORK || from.is_empty() || to.is_empty() {
+        // Every output channel has its part of the weights, which each of its places is multiplied with.
+        let each = weights.len().checked_div(conv.output_channels())?;
+        if each.checked_mul(to.len())? > MOST_WORK || from.is_empty() || to.is_empty() {
             return None;
         }
+        let convolution = Convolution::of(conv, &self.shape(images)?, weights, bias)?;
         self.steps.push(Step::Convolution { convolution, from, to });
         Some(())
     }
 
     fn largest(&mut self, node: &TypedNode, pool: &MaxPool) -> Option<()> {
         let &[images] = node.inputs.as_slice() else { return None };
-        let largest = Largest::of(pool, &self.shape(images)?)?;
         let from = self.reals(images)?;
         let to = self.new_reals(node)?;
+        let largest = Largest::of(pool, &self.shape(images)?)?;
         self.steps.push(Step::Largest { largest, from, to });
         Some(())
     }
@@ -359,9 +359,12 @@ impl<'m> Compiler<'m> {
         Some(range)
     }
 
-    /// Memory for a value by its type.
+    /// Memory for a value by its type, as long as there is some left.
     fn place(&mut self, outlet: OutletId) -> Option<Place> {
         let count: usize = self.shape(outlet)?.iter().product();
+        if count > MOST_ELEMENTS.saturating_sub(self.reals + self.wholes) {
+            return None;
+        }
         let next = |used: &mut usize| {
             *used += count;
             *used - count..*used

@@ -145,6 +145,7 @@ impl Step {
         match self {
             Self::Dense { dense, .. } => dense.weight_bytes(),
             Self::Convolution { convolution, .. } => convolution.weight_bytes(),
+            Self::Largest { largest, .. } => largest.weight_bytes(),
             Self::Combine { sides, .. } => sides.iter().map(|side| side.from.weight_bytes()).sum(),
             Self::Pick { table, .. } => size_of_val(table.as_slice()) as u64,
             _ => 0,
