@@ -21,9 +21,21 @@ pub struct Curve {
 
 #[derive(Debug, Default)]
 struct Point {
-    /// Exponentially weighted mean; 0 before the first run.
-    nanoseconds: AtomicU64,
+    /// The bits of an exponentially weighted mean; 0 before the first run. Not rounded: the points move together millions
+    /// of times, and would drift into one another by what is rounded each time.
+    mean: AtomicU64,
     runs: AtomicU64,
+}
+
+impl Point {
+    fn nanoseconds(&self) -> Option<f64> {
+        let mean = f64::from_bits(self.mean.load(Ordering::Relaxed));
+        (mean > 0.0).then_some(mean)
+    }
+
+    fn keep(&self, nanoseconds: f64) {
+        self.mean.store(nanoseconds.max(1.0).to_bits(), Ordering::Relaxed);
+    }
 }
 
 /// One point of a curve.
@@ -42,10 +54,7 @@ impl Curve {
     }
 
     pub(super) fn nanoseconds(&self, rows: usize) -> Option<f64> {
-        let known = |at: usize| match self.points[at].nanoseconds.load(Ordering::Relaxed) {
-            0 => None,
-            nanoseconds => Some((SIZES[at] as f64, nanoseconds as f64)),
-        };
+        let known = |at: usize| Some((SIZES[at] as f64, self.points[at].nanoseconds()?));
         let upper = SIZES.partition_point(|&size| size < rows);
         if let Some((_, exact)) = known(upper.min(SIZES.len() - 1)).filter(|(size, _)| *size == rows as f64) {
             return Some(exact);
@@ -69,27 +78,22 @@ impl Curve {
     /// things were when they were measured. A lost race loses one sample.
     pub fn learn(&self, rows: usize, took: Duration) {
         let at = SIZES.partition_point(|&size| size <= rows).saturating_sub(1);
-        let sample = (took.as_nanos() as f64 * SIZES[at] as f64 / rows.max(1) as f64).max(1.0);
+        let sample = took.as_nanos() as f64 * SIZES[at] as f64 / rows.max(1) as f64;
         let point = &self.points[at];
-        let known = point.nanoseconds.load(Ordering::Relaxed);
-        let mean = match known {
-            0 => sample,
-            known => known as f64 * 0.9 + sample.min(known as f64 * 2.0) * 0.1,
-        };
         point.runs.fetch_add(1, Ordering::Relaxed);
-        for (other, point) in self.points.iter().enumerate() {
-            let before = point.nanoseconds.load(Ordering::Relaxed) as f64;
-            let moved = if other == at { mean } else { before * mean / (known as f64).max(1.0) };
-            if other == at || (known > 0 && before > 0.0) {
-                point.nanoseconds.store(moved.round().max(1.0) as u64, Ordering::Relaxed);
-            }
+        let Some(known) = point.nanoseconds() else { return point.keep(sample) };
+        let mean = known * 0.9 + sample.min(known * 2.0) * 0.1;
+        let others = self.points.iter().enumerate().filter(|(other, _)| *other != at);
+        for (other, cost) in others.filter_map(|(_, other)| Some((other, other.nanoseconds()?))) {
+            other.keep(cost * mean / known);
         }
+        point.keep(mean);
     }
 
     /// Records a careful measurement, which replaces what was known of that size.
     pub fn set(&self, rows: usize, took: Duration, runs: u64) {
         if let Some(point) = SIZES.iter().position(|&size| size == rows).map(|at| &self.points[at]) {
-            point.nanoseconds.store((took.as_nanos() as u64).max(1), Ordering::Relaxed);
+            point.keep(took.as_nanos() as f64);
             point.runs.fetch_add(runs, Ordering::Relaxed);
         }
     }
@@ -97,25 +101,21 @@ impl Curve {
     /// The points so far, by rising number of rows.
     pub fn measured(&self) -> Vec<Measured> {
         let measured = |(&rows, point): (&usize, &Point)| {
-            let took = Duration::from_nanos(point.nanoseconds.load(Ordering::Relaxed));
-            let runs = point.runs.load(Ordering::Relaxed);
-            (!took.is_zero()).then_some(Measured { rows, took, runs })
+            let took = Duration::from_nanos(point.nanoseconds()?.round() as u64);
+            Some(Measured { rows, took, runs: point.runs.load(Ordering::Relaxed) })
         };
         SIZES.iter().zip(&self.points).filter_map(measured).collect()
     }
 
     /// What a row costs at the size where it costs least, in nanoseconds; infinite before anything has run.
     pub(super) fn cheapest_row(&self) -> f64 {
-        let per_row = |(&rows, point): (&usize, &Point)| match point.nanoseconds.load(Ordering::Relaxed) {
-            0 => f64::INFINITY,
-            nanoseconds => nanoseconds as f64 / rows as f64,
-        };
-        SIZES.iter().zip(&self.points).map(per_row).fold(f64::INFINITY, f64::min)
+        let per_row = |(&rows, point): (&usize, &Point)| Some(point.nanoseconds()? / rows as f64);
+        SIZES.iter().zip(&self.points).filter_map(per_row).fold(f64::INFINITY, f64::min)
     }
 
     /// The largest size with a point.
     pub fn largest(&self) -> usize {
-        let known = |(_, point): &(&usize, &Point)| point.nanoseconds.load(Ordering::Relaxed) > 0;
+        let known = |(_, point): &(&usize, &Point)| point.nanoseconds().is_some();
         SIZES.iter().zip(&self.points).rfind(known).map_or(0, |(&size, _)| size)
     }
 }
@@ -162,6 +162,15 @@ mod tests {
         (0..200).for_each(|_| curve.learn(1, us(300)));
         let ratio = curve.expected(8).unwrap().as_secs_f64() / curve.expected(1).unwrap().as_secs_f64();
         assert!((ratio - 2.0).abs() < 0.01, "{curve:?}");
+    }
+
+    #[test]
+    fn points_of_a_few_nanoseconds_stay_apart() {
+        let curve = Curve::default();
+        (curve.set(1, Duration::from_nanos(400), 3), curve.set(64, Duration::from_nanos(2_800), 3));
+        (0..1_000_000).for_each(|at| curve.learn(1, Duration::from_nanos(380 + at % 37)));
+        let ratio = curve.expected(64).unwrap().as_nanos() as f64 / curve.expected(1).unwrap().as_nanos() as f64;
+        assert!((ratio - 7.0).abs() < 0.05, "{curve:?}");
     }
 
     #[test]
