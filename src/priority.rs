@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Steps by which a thread is nicer than those that answer: it gets about a tenth of a core that both want, and all of
 /// one that nobody else does. Containers have shares of their own, so it counts only among the threads of this server.
@@ -15,8 +15,13 @@ const NICER: i32 = 10;
 /// takes microseconds, and being woken for it takes as many again from the thread that computes.
 const REST: Duration = Duration::from_millis(1);
 
+/// How long a thread that computes goes on before it lets others have the core, where it can. Being nicer does not do that
+/// by itself: the scheduler lets a running thread finish its slice, milliseconds, whoever has woken up meanwhile.
+const TURN: Duration = Duration::from_micros(100);
+
 thread_local! {
     static GIVES_WAY: Cell<bool> = const { Cell::new(false) };
+    static TURN_BEGAN: Cell<Option<Instant>> = const { Cell::new(None) };
     static REFUSED: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -31,6 +36,23 @@ pub fn give_way() {
         // Linux takes "this process" for the calling thread. What the process was started with counts, too.
         let before = rustix::process::getpriority_process(None).unwrap_or(0);
         let _ = rustix::process::setpriority_process(None, before.saturating_add(NICER).min(19));
+    }
+}
+
+/// For a thread that computes, between two steps: lets those that answer have the core if they want it. Does nothing on
+/// threads that answer themselves, and next to nothing where nobody waits.
+pub fn step_done() {
+    if !GIVES_WAY.get() {
+        return;
+    }
+    let now = Instant::now();
+    match TURN_BEGAN.get() {
+        Some(began) if now - began < TURN => {}
+        Some(_) => {
+            thread::yield_now();
+            TURN_BEGAN.set(Some(Instant::now()));
+        }
+        None => TURN_BEGAN.set(Some(now)),
     }
 }
 

@@ -31,6 +31,7 @@ use super::ops::budget;
 use super::windows::{self, Unknown};
 use super::{Config, agree, bounds, convert, exact, short_softmax};
 use crate::engine::{answers, guard, samples};
+use crate::priority;
 use crate::tensor::{DataType, Shape, Tensor};
 
 pub type Plan = Arc<TypedRunnableModel>;
@@ -296,6 +297,7 @@ impl Plans {
                 state.run_plan_with_eval(inputs, |context, state, node, inputs| {
                     at.set(Some(node.id));
                     bounds::before(context, node, &inputs, self.max_tensor)?;
+                    priority::step_done();
                     tract_onnx::tract_core::plan::eval(context, state, node, inputs)
                 })
             })
