@@ -23,10 +23,9 @@ use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 use tower_http::cors::CorsLayer;
 
-use crate::model::Description;
-use crate::serving::{Error, Problem, Serving};
+use crate::serving::Serving;
 
-pub(crate) use middleware::Context;
+pub(crate) use middleware::{Call, Context};
 pub use shortcut::Front;
 
 /// Limits and manners of the HTTP interface.
@@ -63,12 +62,6 @@ impl App {
         let places = admission::places(config.max_in_flight);
         let cors = middleware::cors(&config.cors_origins);
         Self { serving, config, started: Instant::now(), places, cors }
-    }
-
-    /// The error of a request that could not be read although its model was found, which the model's counts include.
-    fn unreadable(&self, model: &Arc<Description>, since: Instant, fault: impl Into<Problem>) -> Error {
-        self.serving.refused(model, since.elapsed());
-        Error::of(model, fault)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The waist: what every protocol is translated into and out of. `Serving::predict` is the one use case; requests,
+//! The waist: what every protocol is translated into and out of. `Checkout::predict` is the one use case; requests,
 //! answers and errors here know nothing of HTTP or JSON. Everything above is an adapter, everything below a part.
 
 mod error;
@@ -10,7 +10,7 @@ mod request;
 mod status;
 
 pub use error::{Aspect, Error, Invalid, Place, Problem};
-pub use predict::Serving;
+pub use predict::{Checkout, Serving};
 pub use readiness::{Latch, Readiness, Unready};
 pub use request::{CacheUse, Form, Input, Payload, Request, Response, Timings};
 pub use status::{

@@ -146,7 +146,7 @@ impl Tensor {
     pub fn reshaped(&self, shape: impl Into<Shape>) -> Result<Self, SizeError> {
         let shape = shape.into();
         if element_count(&shape) == Some(self.len()) {
-            return Ok(Self { shape, ..self.clone() });
+            return Ok(Self { datatype: self.datatype, shape, elements: self.elements.clone() });
         }
         let needed = format!("{:?} elements", element_count(&shape));
         Err(SizeError { datatype: self.datatype, shape, needed, got: self.len() })

@@ -54,7 +54,7 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// Allocations of a request for one row, from head to answer.
-const MOST: usize = 150;
+const MOST: usize = 60;
 /// More of them for many rows.
 const GROWTH: usize = 40;
 /// More of them for four megabytes of binary data.

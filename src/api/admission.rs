@@ -8,14 +8,13 @@ use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::middleware::discard;
-use super::{App, Context, problem};
+use super::middleware::{Call, discard};
+use super::{App, problem};
 use crate::{priority, serving};
 
 /// When a refused client should try again: predictions take milliseconds, so a second is a new situation.
@@ -42,22 +41,20 @@ impl Place {
 /// Takes a place before the body is read, for as long as anything of the request or its answer is in memory.
 pub(super) async fn admit<F: Future<Output = Response>>(
     app: &App,
-    mut request: Box<Request>,
-    next: impl FnOnce(Box<Request>) -> F,
+    mut call: Box<Call>,
+    next: impl FnOnce(Box<Call>) -> F,
 ) -> Response {
     let Some(place) = Place::take(&app.places) else {
         app.serving.metrics().request_shed("in_flight");
         priority::refused();
-        let (parts, body) = request.into_parts();
+        let (parts, body) = call.request.into_parts();
         Box::pin(discard(&parts.headers, body)).await;
         let reason = "as many predictions as --max-in-flight allows are under way";
         let error = serving::Problem::Overloaded { reason, retry_after: RETRY_AFTER };
         return problem::respond(problem::Dialect::of(parts.uri.path()), &error.into());
     };
-    if let Some(context) = request.extensions_mut().get_mut::<Context>() {
-        context.place = Some(place.clone());
-    }
-    let response = next(request).await;
+    call.context.place = Some(place.clone());
+    let response = next(call).await;
     match response.body().size_hint().exact() {
         Some(size) if size < SMALL as u64 => response,
         _ => response.map(|body| Body::new(Leaving { body, place })),

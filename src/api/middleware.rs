@@ -19,19 +19,55 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::handler::Handler;
 use axum::http::HeaderValue;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
+use bytes::Bytes;
 
-pub(super) use body::{discard, whole};
+pub(super) use body::discard;
 pub(super) use cors::layer as cors;
 
 use super::admission::Place;
 use super::{App, admission, problem};
 use crate::model::ModelId;
+
+/// A request on its way in, with what is known of it.
+pub(crate) struct Call {
+    pub request: Request,
+    pub context: Context,
+    /// The request's body once it has been read, unpacked and whole.
+    pub body: Bytes,
+}
+
+impl Call {
+    pub fn begin(app: &App, request: Request) -> Box<Self> {
+        let (start, request_id) = (Instant::now(), request_id::keep_or_make(request.headers()));
+        let deadline = start + app.config.request_timeout;
+        let context = Context { request_id, start, deadline, place: None, seen: Arc::default() };
+        Box::new(Self { request, context, body: Bytes::new() })
+    }
+
+    /// All of it as the router takes it.
+    fn into_request(self) -> Request {
+        let Self { mut request, context, body } = self;
+        request.extensions_mut().insert(context);
+        if !body.is_empty() {
+            *request.body_mut() = Body::from(body);
+        }
+        request
+    }
+
+    /// Undoes [`Call::into_request`]; `None` for a request that has not been through here.
+    pub async fn of(mut request: Request) -> Option<Box<Self>> {
+        let context = request.extensions_mut().remove()?;
+        let body = body::whole(std::mem::take(request.body_mut())).await?;
+        Some(Box::new(Self { request, context, body }))
+    }
+}
 
 /// What handlers may know of a request besides its path, headers and body.
 #[derive(Clone, Debug)]
@@ -73,7 +109,6 @@ const LARGEST_QUESTION: usize = 64 << 10;
 /// All routes with what happens around them. Predictions differ from questions in two things: they need a place and may
 /// be large. They bring what happens around them along, see [`Prediction`].
 pub(super) fn stack(predictions: Router<Arc<App>>, questions: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
-    let questions = questions.layer(from_fn_with_state(Arc::clone(app), question));
     Router::new()
         .merge(questions.layer(from_fn_with_state(Arc::clone(app), around)))
         .merge(predictions)
@@ -84,34 +119,31 @@ pub(super) fn stack(predictions: Router<Arc<App>>, questions: Router<Arc<App>>, 
 /// Seen from outside first: the record, packing, leave for browsers, the deadline, the path.
 async fn every_request<F: Future<Output = Response>>(
     app: &Arc<App>,
-    request: Box<Request>,
+    call: Box<Call>,
     route: Option<&'static str>,
-    next: impl FnOnce(Box<Request>) -> F,
+    next: impl FnOnce(Box<Call>) -> F,
 ) -> Response {
-    let bounded = |request| deadline::limit(app, request, |request| readable_path(request, next));
-    let shared = |request| cors::allow(app.cors.as_ref(), request, bounded);
-    observe::observe(app, request, route, |request| compression::pack(request, shared)).await
+    let bounded = |call| deadline::limit(app, call, |call| readable_path(call, next));
+    let shared = |call| cors::allow(app.cors.as_ref(), call, bounded);
+    observe::observe(app, call, route, |call| compression::pack(call, shared)).await
 }
 
 async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    every_request(&app, Box::new(request), None, |request| next.run(*request)).await
-}
-
-async fn question(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let limit = app.config.max_body.min(LARGEST_QUESTION);
-    body::read_whole(limit, Box::new(request), |request| next.run(*request)).await
+    let read = |call| body::read_whole(limit, call, |call: Box<Call>| next.run(call.into_request()));
+    every_request(&app, Call::begin(&app, request), None, read).await
 }
 
 /// A prediction with all that happens around it: what every request has, a place, so that nothing is read that will not be
 /// answered, and the body. `route` is told by those who know it without the router.
 pub(super) async fn prediction<F: Future<Output = Response>>(
     app: &Arc<App>,
-    request: Box<Request>,
+    call: Box<Call>,
     route: Option<&'static str>,
-    answer: impl FnOnce(Box<Request>) -> F,
+    answer: impl FnOnce(Box<Call>) -> F,
 ) -> Response {
-    let read = |request| body::read_whole(app.config.max_body, request, answer);
-    every_request(app, request, route, |request| admission::admit(app, request, read)).await
+    let read = |call| body::read_whole(app.config.max_body, call, answer);
+    every_request(app, call, route, |call| admission::admit(app, call, read)).await
 }
 
 /// A handler of predictions for the router.
@@ -122,10 +154,10 @@ impl<H: Handler<T, Arc<App>>, T: 'static> Handler<T, Arc<App>> for Prediction<H>
     type Future = Pin<Box<dyn Future<Output = Response> + Send>>;
 
     fn call(self, request: Request, app: Arc<App>) -> Self::Future {
-        let request = Box::new(request);
-        Box::pin(
-            async move { prediction(&app, request, None, |request| self.0.call(*request, Arc::clone(&app))).await },
-        )
+        let call = Call::begin(&app, request);
+        Box::pin(async move {
+            prediction(&app, call, None, |call| self.0.call(call.into_request(), Arc::clone(&app))).await
+        })
     }
 }
 
@@ -137,25 +169,25 @@ impl<H: Handler<T, Arc<App>>, T: 'static> Handler<T, Arc<App>> for Around<H> {
     type Future = Pin<Box<dyn Future<Output = Response> + Send>>;
 
     fn call(self, request: Request, app: Arc<App>) -> Self::Future {
-        let request = Box::new(request);
-        Box::pin(
-            async move { every_request(&app, request, None, |request| self.0.call(*request, Arc::clone(&app))).await },
-        )
+        let call = Call::begin(&app, request);
+        Box::pin(async move {
+            every_request(&app, call, None, |call| self.0.call(call.into_request(), Arc::clone(&app))).await
+        })
     }
 }
 
 /// Names in a path are text: percent-encoded bytes that are none can name nothing.
 async fn readable_path<F: Future<Output = Response>>(
-    mut request: Box<Request>,
-    next: impl FnOnce(Box<Request>) -> F,
+    mut call: Box<Call>,
+    next: impl FnOnce(Box<Call>) -> F,
 ) -> Response {
-    if request.uri().path().contains('%') {
-        match Box::pin(unescaped(*request)).await {
-            Ok(readable) => request = Box::new(readable),
+    if call.request.uri().path().contains('%') {
+        match Box::pin(unescaped(std::mem::take(&mut call.request))).await {
+            Ok(readable) => call.request = readable,
             Err(response) => return response,
         }
     }
-    next(request).await
+    next(call).await
 }
 
 async fn unescaped(request: Request) -> Result<Request, Response> {

@@ -267,7 +267,7 @@ pub(super) fn describe(
     name: &str,
     version: Option<&str>,
 ) -> Result<Arc<Description>, crate::serving::Error> {
-    app.serving.describe(&Selector::new(Some(name), version))
+    Ok(Arc::clone(app.serving.checkout(&Selector::new(Some(name), version))?.description()))
 }
 
 #[cfg(test)]

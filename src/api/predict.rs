@@ -17,12 +17,11 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderValue, Uri};
 use axum::response::Response;
 
-use super::middleware::whole;
 use super::pieces::Pieces;
 use super::problem::{self, Refusal, refuse_to, respond_to};
-use super::{App, Context, offload, stamp};
+use super::{App, Call, Context, offload, stamp};
 use crate::model::Selector;
-use crate::serving::{self, Error};
+use crate::serving::{self, Error, Problem};
 
 pub use answer::{Layout, encode};
 pub use body::{Decoded, decode};
@@ -31,7 +30,7 @@ pub use media::BodyType;
 use options::Options;
 
 pub(super) async fn default_model(State(app): State<Arc<App>>, request: Request) -> Response {
-    respond(&app, Selector::default(), Box::new(request)).await
+    reopened(&app, Selector::default(), request).await
 }
 
 pub(super) async fn newest_version(
@@ -43,7 +42,7 @@ pub(super) async fn newest_version(
         Ok(Path(name)) => Selector::new(Some(&name), None),
         Err(_) => unreadable(request.uri()),
     };
-    respond(&app, selector, Box::new(request)).await
+    reopened(&app, selector, request).await
 }
 
 pub(super) async fn exact_version(
@@ -55,7 +54,7 @@ pub(super) async fn exact_version(
         Ok(Path((name, version))) => Selector::new(Some(&name), Some(&version)),
         Err(_) => unreadable(request.uri()),
     };
-    respond(&app, selector, Box::new(request)).await
+    reopened(&app, selector, request).await
 }
 
 /// The problem document that the route would answer with, for whoever asks without a server.
@@ -86,57 +85,55 @@ impl From<Refusal> for Failure {
     }
 }
 
-pub(super) async fn respond(app: &App, selector: Selector, mut request: Box<Request>) -> Response {
-    let context = request.extensions_mut().remove::<Context>().unwrap_or_else(|| {
-        let start = Instant::now();
-        Context {
-            request_id: HeaderValue::from_static("-"),
-            start,
-            deadline: start + app.config.request_timeout,
-            place: None,
-            seen: Arc::default(),
-        }
-    });
-    match answer(app, selector, &context, &mut request).await {
+/// A request that came by the router.
+async fn reopened(app: &App, selector: Selector, request: Request) -> Response {
+    match Call::of(request).await {
+        Some(call) => respond(app, selector, call).await,
+        None => problem::refuse(problem::Dialect::Problem, Refusal::Internal),
+    }
+}
+
+pub(super) async fn respond(app: &App, selector: Selector, mut call: Box<Call>) -> Response {
+    match answer(app, selector, &mut call).await {
         Ok(response) => response,
-        Err(Failure::Refusal(refusal)) => refuse_to(&context.request_id, refusal),
+        Err(Failure::Refusal(refusal)) => refuse_to(&call.context.request_id, refusal),
         Err(Failure::Error(error)) => {
             if let Some(model) = &error.model {
-                context.seen.served_by(&model.id);
+                call.context.seen.served_by(&model.id);
             }
-            respond_to(&context.request_id, &error)
+            respond_to(&call.context.request_id, &error)
         }
     }
 }
 
-/// Describe, decode, predict, encode.
-async fn answer(app: &App, selector: Selector, context: &Context, request: &mut Request) -> Result<Response, Failure> {
-    let body = whole(std::mem::take(request.body_mut())).await?;
+/// Check out, decode, predict, encode.
+async fn answer(app: &App, selector: Selector, call: &mut Call) -> Result<Response, Failure> {
+    let body = std::mem::take(&mut call.body);
+    let Call { request, context, .. } = call;
     let bytes = body.len();
     let body_type = BodyType::of(request.headers().get(CONTENT_TYPE), &body)?;
     let answer_type = AnswerType::of(request.headers().get_all(ACCEPT))?;
 
-    let model = app.serving.describe(&selector)?;
+    let checkout = app.serving.checkout(&selector)?;
+    let model = checkout.description();
     let since = Instant::now();
-    let Options { non_finite, shape, outputs } =
-        Options::read(request.uri(), request.headers()).map_err(|invalid| app.unreadable(&model, since, invalid))?;
-    let described = Arc::clone(&model);
-    let decoding = move || decode(body_type, body, shape.as_deref(), &described);
-    let mut decoded =
-        offload::run(&context.place, bytes, decoding).await.map_err(|fault| app.unreadable(&model, since, fault))?;
-    decoded.outputs = outputs.or(decoded.outputs);
-    answer_type.must_suit(&model, decoded.outputs.as_deref())?;
-
-    let request = serving::Request {
-        // Exactly the version the body was read for: a newer one may have become ready meanwhile.
-        model: model.id.selector(),
-        payload: decoded.payload,
-        outputs: decoded.outputs,
-        deadline: context.deadline,
+    let unreadable = |fault: Problem| {
+        checkout.refused(since.elapsed());
+        Error::of(model, fault)
     };
+    let options = Options::read(request.uri(), request.headers()).map_err(|invalid| unreadable(invalid.into()))?;
+    let Options { non_finite, shape, outputs } = options;
+    let described = Arc::clone(model);
+    let decoding = move || decode(body_type, body, shape.as_deref(), &described);
+    let decoded = offload::run(&context.place, bytes, decoding).await;
+    let mut decoded = decoded.map_err(|fault| unreadable(fault.into()))?;
+    decoded.outputs = outputs.or(decoded.outputs);
+    answer_type.must_suit(model, decoded.outputs.as_deref())?;
+
+    let request = serving::Request { payload: decoded.payload, outputs: decoded.outputs, deadline: context.deadline };
     let places = decoded.places;
     let (layout, id) = (decoded.layout, decoded.id);
-    let answered = app.serving.predict(request).await.map_err(|error| places.located(error))?;
+    let answered = checkout.predict(request).await.map_err(|error| places.located(error))?;
     let bytes = answered.outputs.iter().map(|(_, tensor)| tensor.size_in_bytes()).sum();
     let encoding = move || {
         let body = match answer_type {

@@ -2,24 +2,24 @@
 //! routes. When told to stop it takes what already knocked, lets requests in flight finish up to a limit, and says how
 //! many connections it had to cut off. What comes before that (readiness, the lame-duck period) belongs to the caller.
 
+mod activity;
 mod patient;
 
 use std::future::Future;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time;
 
 use super::Front;
+use activity::{Activity, Watched};
 use patient::Patient;
 
 /// Bounds of the connections, none of which a user needs to turn.
@@ -113,14 +113,10 @@ async fn connection(stream: TcpStream, service: Front, mut stopped: watch::Recei
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY was refused");
     }
-    let spoke = Arc::new(AtomicBool::new(false));
-    let first_request = Arc::clone(&spoke);
-    let service = tower::util::MapRequest::new(service, move |request: axum::http::Request<hyper::body::Incoming>| {
-        first_request.store(true, Ordering::Relaxed);
-        request.map(axum::body::Body::new)
-    });
+    let activity = Arc::<Activity>::default();
     let mut server = auto::Builder::new(TokioExecutor::new());
-    server.http1().timer(TokioTimer::new()).header_read_timeout(limits.idle);
+    // `Activity` watches over silent connections.
+    server.http1().header_read_timeout(None);
     server
         .http2()
         .timer(TokioTimer::new())
@@ -128,28 +124,19 @@ async fn connection(stream: TcpStream, service: Front, mut stopped: watch::Recei
         .max_concurrent_streams(limits.streams)
         // The default window of 64 kB makes an upload of megabytes wait for one round trip per window.
         .adaptive_window(true);
-    let mut served =
-        pin!(server.serve_connection(Patient::new(stream, limits.idle), TowerToHyperService::new(service)));
-
-    // Serve; but nobody may hold a connection open without ever sending a request.
-    let mut patience = pin!(time::sleep(limits.idle));
-    let mut waiting = true;
-    let ended = loop {
-        tokio::select! {
-            result = &mut served => break Some(result),
-            _ = stopped.wait_for(|&stopped| stopped) => break None,
-            () = &mut patience, if waiting => {
-                if !spoke.load(Ordering::Relaxed) {
-                    return;
-                }
-                waiting = false;
-            }
-        }
+    let patient = Patient::new(stream, limits.idle, Arc::clone(&activity));
+    let service = Watched { front: service, activity: Arc::clone(&activity) };
+    let mut served = pin!(server.serve_connection(patient, service));
+    let ended = tokio::select! {
+        biased;
+        result = &mut served => Some(result),
+        _ = stopped.wait_for(|&stopped| stopped) => None,
+        () = activity.silence(limits.idle) => return,
     };
     let result = match ended {
         Some(result) => result,
         None => {
-            if !spoke.load(Ordering::Relaxed)
+            if !activity.spoke()
                 && let Ok(result) = time::timeout(LAST_CALL, &mut served).await
             {
                 return ended_with(result);

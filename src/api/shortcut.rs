@@ -13,7 +13,8 @@ use axum::http::Method;
 use axum::response::Response;
 use tower::{Service, ServiceExt};
 
-use super::{App, middleware, predict, v2};
+use super::middleware::{self, Call};
+use super::{App, predict, v2};
 use crate::model::Selector;
 
 /// Answers every request. Cloning shares all of it.
@@ -35,7 +36,7 @@ enum Protocol {
     V2,
 }
 
-type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
 impl Service<Request> for Front {
     type Response = Response;
@@ -47,19 +48,25 @@ impl Service<Request> for Front {
     }
 
     fn call(&mut self, request: Request) -> Answering {
+        self.answer(request)
+    }
+}
+
+impl Front {
+    pub(super) fn answer(&self, request: Request) -> Answering {
         let Some(Shortcut { route, selector, protocol }) = Shortcut::of(&request) else {
             return Box::pin(self.router.clone().oneshot(request));
         };
-        let (app, request) = (Arc::clone(&self.app), Box::new(request));
+        let (app, call) = (Arc::clone(&self.app), Call::begin(&self.app, request));
         // Two futures of their own and not one that branches: each is as large as it has to be.
         match protocol {
             Protocol::Predict => Box::pin(async move {
-                let answer = |request| predict::respond(&app, selector, request);
-                Ok(middleware::prediction(&app, request, Some(route), answer).await)
+                let answer = |call| predict::respond(&app, selector, call);
+                Ok(middleware::prediction(&app, call, Some(route), answer).await)
             }),
             Protocol::V2 => Box::pin(async move {
-                let answer = |request| v2::infer::respond(&app, selector, request);
-                Ok(middleware::prediction(&app, request, Some(route), answer).await)
+                let answer = |call| v2::infer::respond(&app, selector, call);
+                Ok(middleware::prediction(&app, call, Some(route), answer).await)
             }),
         }
     }

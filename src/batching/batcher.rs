@@ -14,6 +14,7 @@ use crate::tensor::Tensor;
 use super::calibration::Calibration;
 use super::job::{Computed, InferError, Job, Refused};
 use super::lane::{How, Lane, Observer, Status};
+use super::pool::InlineSlot;
 use super::profile::Profile;
 use super::queues::LaneId;
 use super::{Pool, Tuning, policy, split, worker};
@@ -71,9 +72,7 @@ impl Batcher {
                 self.lane.lonely.fetch_add(1, Ordering::Relaxed);
             }
             if let Some(slot) = self.pool.try_inline(&self.lane) {
-                let answer = self.here_and_now(&asked);
-                drop(slot);
-                return answer;
+                return self.here_and_now(&asked, slot);
             }
         }
         let may_cut = may_batch && rows <= asked.profile.most_by_outputs();
@@ -113,11 +112,11 @@ impl Batcher {
             && self.lane.session.is_prepared(&asked.inputs)
     }
 
-    fn here_and_now(&self, asked: &Asked) -> Result<Computed, InferError> {
-        let run =
-            || worker::compute(&self.lane, &asked.profile, &asked.inputs, asked.rows, Duration::ZERO, How::Inline);
-        let (outputs, computed) = catch_unwind(AssertUnwindSafe(run)).map_err(|_| Refused::Panicked)?;
-        Ok(Computed { outputs: outputs?, queued: Duration::ZERO, computed })
+    fn here_and_now(&self, asked: &Asked, slot: InlineSlot<'_>) -> Result<Computed, InferError> {
+        let run = || worker::compute_prepared(&self.lane, &asked.profile, &asked.inputs, asked.rows, slot.since());
+        let (outputs, took) = catch_unwind(AssertUnwindSafe(run)).map_err(|_| Refused::Panicked)?;
+        slot.release(took.ended);
+        Ok(Computed { outputs: outputs?, queued: Duration::ZERO, computed: took.computed })
     }
 
     /// Lets this thread read the other requests that have arrived, and answers all of them in as few runs as is best.

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::engine::Session;
 use crate::tensor::Shape;
@@ -26,6 +26,7 @@ pub struct Ran<'r> {
     /// How long each of its requests had waited.
     pub queued: &'r [Duration],
     pub computed: Duration,
+    pub ended: Instant,
     pub succeeded: bool,
     pub how: How,
 }

@@ -106,7 +106,7 @@ impl Pool {
             return None;
         }
         let taken = self.shared.inline.fetch_add(1, Ordering::AcqRel);
-        let slot = InlineSlot { shared: &self.shared, since: Instant::now() };
+        let slot = InlineSlot { shared: &self.shared, since: Instant::now(), until: None };
         self.shared.metrics.slot_taken();
         (taken < most).then_some(slot)
     }
@@ -215,12 +215,25 @@ impl Shared {
 pub struct InlineSlot<'p> {
     shared: &'p Shared,
     since: Instant,
+    until: Option<Instant>,
+}
+
+impl InlineSlot<'_> {
+    pub fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// Gives it back when the time is known.
+    pub fn release(mut self, now: Instant) {
+        self.until = Some(now);
+    }
 }
 
 impl Drop for InlineSlot<'_> {
     fn drop(&mut self) {
         self.shared.inline.fetch_sub(1, Ordering::AcqRel);
-        self.shared.metrics.slot_released(self.since.elapsed());
+        let until = self.until.unwrap_or_else(Instant::now);
+        self.shared.metrics.slot_released(until - self.since);
     }
 }
 

@@ -26,21 +26,39 @@ pub fn run(lane: &Lane, jobs: Vec<Job>, how: How) -> Duration {
     begun.elapsed()
 }
 
-/// One run for one request as it is.
-pub fn compute(
+/// How long a run took, and when it had ended.
+#[derive(Clone, Copy)]
+pub struct Took {
+    pub computed: Duration,
+    pub ended: Instant,
+}
+
+/// One run, now, for one request as it is, which the model is prepared for.
+pub fn compute_prepared(
     lane: &Lane,
     profile: &Profile,
     inputs: &[Tensor],
     rows: usize,
-    queued: Duration,
-    how: How,
-) -> (Result<Vec<Tensor>, RunError>, Duration) {
-    let prepared = lane.session.is_prepared(inputs);
-    let (outputs, computed) = timed(lane, inputs);
-    lane.observer.ran(&Ran { rows, queued: &[queued], computed, succeeded: outputs.is_ok(), how });
+    begun: Instant,
+) -> (Result<Vec<Tensor>, RunError>, Took) {
+    let (outputs, took) = timed(lane, inputs, begun);
+    let Took { computed, ended } = took;
+    let (queued, succeeded) = (&[Duration::ZERO], outputs.is_ok());
+    lane.observer.ran(&Ran { rows, queued, computed, ended, succeeded, how: How::Inline });
+    if succeeded {
+        profile.curve.learn(rows, computed);
+    }
+    (outputs, took)
+}
+
+/// One run for one request as it is.
+fn compute(lane: &Lane, job: &Job, queued: Duration, how: How) -> (Result<Vec<Tensor>, RunError>, Duration) {
+    let prepared = lane.session.is_prepared(&job.inputs);
+    let (outputs, Took { computed, ended }) = timed(lane, &job.inputs, Instant::now());
+    lane.observer.ran(&Ran { rows: job.rows, queued: &[queued], computed, ended, succeeded: outputs.is_ok(), how });
     // A failed run says nothing about what a good one costs, and one that had to be prepared does not come again.
     if prepared && outputs.is_ok() {
-        profile.curve.learn(rows, computed);
+        job.profile.curve.learn(job.rows, computed);
     }
     (outputs, computed)
 }
@@ -51,9 +69,9 @@ fn alone(lane: &Lane, job: Job, begun: Instant, how: How) {
         // A shape nobody prepared for is rounded up to one that is used anyway.
         Some(padding) => match stacked(lane, &[&job], job.rows, padding, how, begun) {
             Some((mut answers, computed)) if answers.len() == 1 => (Ok(answers.remove(0)), computed),
-            _ => compute(lane, &job.profile, &job.inputs, job.rows, queued, how),
+            _ => compute(lane, &job, queued, how),
         },
-        None => compute(lane, &job.profile, &job.inputs, job.rows, queued, how),
+        None => compute(lane, &job, queued, how),
     };
     // An error means that the caller has left: nobody to tell.
     let _ = job.answer.send(answer(outputs, queued, computed));
@@ -80,7 +98,7 @@ fn together(lane: &Lane, jobs: Vec<Job>, begun: Instant, how: How) -> Duration {
     let Some((answers, computed)) = outcome else {
         let again = |job: Job| {
             let queued = begun.saturating_duration_since(job.submitted);
-            let (outputs, computed) = compute(lane, &job.profile, &job.inputs, job.rows, queued, How::Again);
+            let (outputs, computed) = compute(lane, &job, queued, How::Again);
             let _ = job.answer.send(answer(outputs, queued, computed));
         };
         jobs.into_iter().for_each(again);
@@ -110,11 +128,11 @@ fn stacked(
     };
     let inputs = (0..inputs).map(column).collect::<Option<Vec<_>>>()?;
     let prepared = lane.session.is_prepared(&inputs);
-    let (outputs, computed) = timed(lane, &inputs);
+    let (outputs, Took { computed, ended }) = timed(lane, &inputs, Instant::now());
     let answers = outputs.ok().and_then(|outputs| scatter(&outputs, jobs.iter().map(|job| job.rows), rows + padding));
     let queued: SmallVec<[Duration; 32]> =
         jobs.iter().map(|job| begun.saturating_duration_since(job.submitted)).collect();
-    lane.observer.ran(&Ran { rows, queued: &queued, computed, succeeded: answers.is_some(), how });
+    lane.observer.ran(&Ran { rows, queued: &queued, computed, ended, succeeded: answers.is_some(), how });
     match (&answers, jobs.first()) {
         (Some(_), Some(job)) if prepared => job.profile.curve.learn(rows + padding, computed),
         _ => {}
@@ -137,11 +155,11 @@ fn scatter(outputs: &[Tensor], rows: impl Iterator<Item = usize>, all: usize) ->
 }
 
 /// The run itself, counted while it lasts, also when it unwinds; it is over before its answer is seen.
-fn timed(lane: &Lane, inputs: &[Tensor]) -> (Result<Vec<Tensor>, RunError>, Duration) {
+fn timed(lane: &Lane, inputs: &[Tensor], begun: Instant) -> (Result<Vec<Tensor>, RunError>, Took) {
     let _running = Running::of(lane);
-    let begun = Instant::now();
     let outputs = lane.session.run(inputs);
-    (outputs, begun.elapsed())
+    let ended = Instant::now();
+    (outputs, Took { computed: ended - begun, ended })
 }
 
 struct Running<'l>(&'l Lane);

@@ -77,18 +77,18 @@ impl Predict {
             name: self.name.as_ref().map(ToString::to_string),
             version: self.version.as_ref().map(ToString::to_string),
         };
-        let described = app.serving().describe(&model)?;
+        let checkout = app.serving().checkout(&model)?;
+        let described = checkout.description();
         let npy = self.input.extension().is_some_and(|extension| extension == "npy");
         let body_type = if npy { BodyType::Npy } else { BodyType::Json };
-        let decoded = predict::decode(body_type, body, None, &described)
-            .map_err(|fault| Error::of(&described, Problem::from(fault)))?;
+        let decoded = predict::decode(body_type, body, None, described)
+            .map_err(|fault| Error::of(described, Problem::from(fault)))?;
         let request = Request {
-            model,
             payload: decoded.payload,
             outputs: self.outputs.clone().or(decoded.outputs),
             deadline: Instant::now() + PATIENCE,
         };
-        let answer = app.serving().predict(request).await.map_err(|error| decoded.places.located(error))?;
+        let answer = checkout.predict(request).await.map_err(|error| decoded.places.located(error))?;
         Ok(encode(&answer, decoded.layout, decoded.id.as_deref(), NonFinite::default()))
     }
 }

@@ -72,11 +72,16 @@ impl fmt::Display for Version {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest(pub [u8; 32]);
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 impl Digest {
     /// Its digits in ASCII.
     pub fn hexadecimal(&self) -> [u8; 64] {
-        let digit = |at: usize| if at.is_multiple_of(2) { self.0[at / 2] >> 4 } else { self.0[at / 2] & 15 };
-        std::array::from_fn(|at| b"0123456789abcdef"[usize::from(digit(at))])
+        let mut digits = [0; 64];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        }
+        digits
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::batching::{Batcher, Computed, How, InferError, Observer, Pool, Ran, Status, Tuning};
 use crate::engine::Session;
@@ -70,7 +70,7 @@ struct Books {
 impl Observer for Books {
     fn ran(&self, run: &Ran<'_>) {
         self.metrics.batch_ran(run.rows, run.queued, run.computed, run.succeeded, run.how as usize);
-        self.counters.ran(run.rows, run.queued, run.computed);
+        self.counters.ran(run.rows, run.queued, run.computed, run.ended);
     }
 }
 
@@ -86,7 +86,9 @@ pub struct Counters {
     rows: AtomicU64,
     /// Index n-1: runs with n rows.
     sizes: Box<[Stage]>,
-    last_inference_ms: AtomicU64,
+    created: Instant,
+    /// Nanoseconds after `created` when the last run had ended; 0 before the first.
+    last_inference: AtomicU64,
 }
 
 /// How often, and how long altogether.
@@ -107,21 +109,21 @@ impl Default for Counters {
             compute_output: Stage::default(),
             rows: AtomicU64::new(0),
             sizes: (0..COUNTED_SIZES).map(|_| Stage::default()).collect(),
-            last_inference_ms: AtomicU64::new(0),
+            created: Instant::now(),
+            last_inference: AtomicU64::new(0),
         }
     }
 }
 
 impl Counters {
-    fn ran(&self, rows: usize, queued: &[Duration], computed: Duration) {
+    fn ran(&self, rows: usize, queued: &[Duration], computed: Duration, ended: Instant) {
         queued.iter().for_each(|&queued| self.queue.add(queued));
         self.compute_infer.add(computed);
         self.rows.fetch_add(rows as u64, Ordering::Relaxed);
         if let Some(size) = rows.checked_sub(1).and_then(|index| self.sizes.get(index)) {
             size.add(computed);
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.last_inference_ms.store(now.as_millis() as u64, Ordering::Relaxed);
+        self.last_inference.store(ended.saturating_duration_since(self.created).as_nanos() as u64, Ordering::Relaxed);
     }
 
     /// Rows computed.
@@ -130,8 +132,10 @@ impl Counters {
     }
 
     pub fn last_inference(&self) -> Option<SystemTime> {
-        let ms = self.last_inference_ms.load(Ordering::Relaxed);
-        (ms > 0).then(|| UNIX_EPOCH + Duration::from_millis(ms))
+        match self.last_inference.load(Ordering::Relaxed) {
+            0 => None,
+            nanoseconds => SystemTime::now().checked_sub((self.created + Duration::from_nanos(nanoseconds)).elapsed()),
+        }
     }
 
     /// Sizes that have run: rows, count, nanoseconds.

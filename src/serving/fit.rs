@@ -3,7 +3,7 @@
 
 mod records;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::model::{Description, Dim, Port};
 use crate::tensor::{CastError, Shape, Tensor};
@@ -21,10 +21,11 @@ pub(super) struct Fitted {
 
 pub(super) fn fit(model: &Description, payload: Payload) -> Result<Fitted, Invalid> {
     match payload {
-        Payload::Named(inputs) => fit_named(model, inputs, Layout::Free),
-        Payload::Sole(input) => fit_named(model, vec![named_sole(model, input)?], Layout::Free),
+        Payload::Named(inputs) => fit_given(model, by_port(model, inputs)?, Layout::Free),
+        Payload::Sole(input) => fit_given(model, sole(model, input)?, Layout::Free),
         Payload::Records { columns, rows } => {
-            fit_named(model, records::columns_to_inputs(model, columns, rows)?, Layout::Rows)
+            let inputs = records::columns_to_inputs(model, columns, rows)?;
+            fit_given(model, by_port(model, inputs)?, Layout::Rows)
         }
     }
 }
@@ -38,11 +39,14 @@ enum Layout {
     Rows,
 }
 
-/// Gives the only tensor of a request the name of the model's only input.
-fn named_sole(model: &Description, input: Input) -> Result<Input, Invalid> {
+/// What came for each input of the model, in the signature's order, with its place in the request.
+type Given = SmallVec<[(usize, Input); 2]>;
+
+/// The only tensor of a request, for the model's only input.
+fn sole(model: &Description, input: Input) -> Result<Given, Invalid> {
     match model.signature.inputs.as_slice() {
-        [port] if input.name.is_empty() => Ok(Input { name: port.name.clone(), ..input }),
-        [_] => Ok(input),
+        [_] if input.name.is_empty() => Ok(smallvec![(0, input)]),
+        [_] => by_port(model, vec![input]),
         ports => Err(Invalid {
             code: "inputs_not_named",
             what: format!("the model has {} inputs, so each tensor needs its name", ports.len()),
@@ -54,9 +58,13 @@ fn named_sole(model: &Description, input: Input) -> Result<Input, Invalid> {
     }
 }
 
-fn fit_named(model: &Description, inputs: Vec<Input>, layout: Layout) -> Result<Fitted, Invalid> {
+fn by_port(model: &Description, inputs: Vec<Input>) -> Result<Given, Invalid> {
     let ports = &model.signature.inputs;
-    let mut slots: SmallVec<[Option<(usize, Input)>; 4]> = ports.iter().map(|_| None).collect();
+    // The one right tensor, or all in the right order.
+    if inputs.len() == ports.len() && inputs.iter().zip(ports).all(|(input, port)| input.name == port.name) {
+        return Ok(inputs.into_iter().enumerate().collect());
+    }
+    let mut slots: SmallVec<[Option<(usize, Input)>; 2]> = ports.iter().map(|_| None).collect();
     for (index, input) in inputs.into_iter().enumerate() {
         let Some(port) = ports.iter().position(|port| port.name == input.name) else {
             return Err(Invalid {
@@ -96,15 +104,19 @@ fn fit_named(model: &Description, inputs: Vec<Input>, layout: Layout) -> Result<
             hint: None,
         });
     }
-    let given: SmallVec<[(usize, Input); 4]> = slots.into_iter().flatten().collect();
+    Ok(slots.into_iter().flatten().collect())
+}
 
+fn fit_given(model: &Description, given: Given, layout: Layout) -> Result<Fitted, Invalid> {
+    let ports = &model.signature.inputs;
     let is_single_row = layout == Layout::Free && is_single_row(model, &given);
     let form = if is_single_row { Form::SingleRow } else { Form::Batched };
     let mut symbols = Symbols::default();
     let mut tensors = Vec::with_capacity(given.len());
     for (port, (index, input)) in ports.iter().zip(given) {
-        let tensor = fit_shape(port, &input, index, form, layout)?;
-        let tensor = fit_datatype(port, tensor, input.typed, index)?;
+        let typed = input.typed;
+        let tensor = fit_shape(port, input, index, form, layout)?;
+        let tensor = fit_datatype(port, tensor, typed, index)?;
         symbols.bind(port, tensor.shape(), index)?;
         tensors.push(tensor);
     }
@@ -134,10 +146,10 @@ fn is_single_row(model: &Description, given: &[(usize, Input)]) -> bool {
 
 /// The tensor with the declared rank: as sent, with a batch axis put before a single row, or with an axis of 1 put
 /// behind a plain column.
-fn fit_shape(port: &Port, input: &Input, index: usize, form: Form, layout: Layout) -> Result<Tensor, Invalid> {
+fn fit_shape(port: &Port, input: Input, index: usize, form: Form, layout: Layout) -> Result<Tensor, Invalid> {
     let shape = input.tensor.shape();
     let reshaped = if fits(&port.shape, shape) {
-        return Ok(input.tensor.clone());
+        return Ok(input.tensor);
     } else if form == Form::SingleRow {
         std::iter::once(1).chain(shape.iter().copied()).collect::<Shape>()
     } else if !input.typed && is_column_of(&port.shape, shape, layout) {

@@ -1,5 +1,6 @@
-//! The use cases. `predict` is the paragraph a newcomer can read aloud; the others tell what there is. Shared by all
-//! protocols and by every connection: nothing here takes a lock, but for a glance into the cache of a model that has one.
+//! The use cases. `predict`, on a version checked out, is the paragraph a newcomer can read aloud; the others tell what
+//! there is. Shared by all protocols and by every connection: nothing here takes a lock, but for a glance into the cache of
+//! a model that has one.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,6 +18,11 @@ use super::{
     StageStatistics, Statistics, Timings, VersionStatus,
 };
 
+/// A version checked out for one request: whatever becomes of it in the registry meanwhile, it stays until that is done.
+pub struct Checkout {
+    servable: Arc<Servable>,
+}
+
 /// Every use case of the server.
 pub struct Serving {
     registry: Arc<Registry>,
@@ -29,31 +35,11 @@ impl Serving {
         Self { registry, metrics, readiness: Readiness::default() }
     }
 
-    /// Answers one request: check out the model, fit the inputs, infer, hand back the outputs that were asked for.
-    pub async fn predict(&self, request: Request) -> Result<Response, Error> {
-        let servable = Arc::clone(self.registry.snapshot().find(&request.model).map_err(problem_of_find)?);
-        let mut account = Account::open(&servable);
-        let result = answer(&servable, request).await.map_err(|problem| Error::of(&servable.description, problem));
-        account.close(match &result {
-            Ok(_) => Outcome::Success,
-            Err(error) => outcome_of(&error.problem),
-        });
-        result
-    }
-
-    /// Books a request that could not be read as an invalid one of the model it was meant for.
-    pub fn refused(&self, model: &Description, took: Duration) {
-        if let Ok(servable) = self.registry.snapshot().find(&model.id.selector()) {
-            servable.counters.fail.add(took);
-            servable.metrics.request_finished(Outcome::Invalid, took);
-        }
-    }
-
-    /// The ready version that a request with this selector would be answered by.
-    pub fn describe(&self, selector: &Selector) -> Result<Arc<Description>, Error> {
+    /// Checks out the ready version that a request with this selector is answered by.
+    pub fn checkout(&self, selector: &Selector) -> Result<Checkout, Error> {
         let snapshot = self.registry.snapshot();
         let servable = snapshot.find(selector).map_err(problem_of_find)?;
-        Ok(Arc::clone(&servable.description))
+        Ok(Checkout { servable: Arc::clone(servable) })
     }
 
     /// All models by name, versions newest first.
@@ -110,15 +96,39 @@ impl Serving {
     }
 }
 
-async fn answer(servable: &Servable, request: Request) -> Result<Response, Problem> {
+impl Checkout {
+    pub fn description(&self) -> &Arc<Description> {
+        &self.servable.description
+    }
+
+    /// Answers one request: fit the inputs, infer, hand back the outputs that were asked for.
+    pub async fn predict(&self, request: Request) -> Result<Response, Error> {
+        let mut account = Account::open(&self.servable);
+        let result = answer(&self.servable, request, account.since).await;
+        match &result {
+            Ok((_, at)) => account.close(Outcome::Success, *at),
+            Err(problem) => account.close(outcome_of(problem), Instant::now()),
+        }
+        result.map(|(response, _)| response).map_err(|problem| Error::of(&self.servable.description, problem))
+    }
+
+    /// Books a request that was meant for the model and could not be read as an invalid one.
+    pub fn refused(&self, took: Duration) {
+        self.servable.counters.fail.add(took);
+        self.servable.metrics.request_finished(Outcome::Invalid, took);
+    }
+}
+
+/// The answer, and when it was there. A clock costs as much as the smallest models do, so it is asked where one stage ends
+/// and the next begins, once for both.
+async fn answer(servable: &Servable, request: Request, begun: Instant) -> Result<(Response, Instant), Problem> {
     let model = &servable.description;
-    let fitting = Instant::now();
     let wanted = select_outputs(&model.signature.outputs, request.outputs.as_deref())?;
     let fitted = fit(model, request.payload)?;
-    servable.counters.compute_input.add(fitting.elapsed());
+    servable.counters.compute_input.add(begun.elapsed());
 
     let recalled = infer_or_recall(servable, fitted.inputs, fitted.rows.unwrap_or(1), request.deadline).await;
-    let Recalled { inferred, cache } = recalled.map_err(|error| problem_of_recall(error, fitting))?;
+    let Recalled { inferred, cache } = recalled.map_err(|error| problem_of_recall(error, begun))?;
 
     let giving = Instant::now();
     let pick = |index: usize| {
@@ -126,9 +136,11 @@ async fn answer(servable: &Servable, request: Request) -> Result<Response, Probl
         Some((index, if fitted.form == Form::SingleRow { without_batch_axis(tensor) } else { tensor.clone() }))
     };
     let outputs = wanted.into_iter().filter_map(pick).collect();
-    servable.counters.compute_output.add(giving.elapsed());
     let timings = Timings { queue: inferred.queued, compute: inferred.computed };
-    Ok(Response { model: Arc::clone(model), outputs, rows: fitted.rows, form: fitted.form, timings, cache })
+    let response = Response { model: Arc::clone(model), outputs, rows: fitted.rows, form: fitted.form, timings, cache };
+    let given = Instant::now();
+    servable.counters.compute_output.add(given - giving);
+    Ok((response, given))
 }
 
 /// Indices of the outputs asked for, in the order asked; all when none is named.
@@ -169,26 +181,27 @@ fn without_batch_axis(tensor: &Tensor) -> Tensor {
 struct Account<'s> {
     servable: &'s Servable,
     since: Instant,
-    outcome: Outcome,
+    closed: Option<(Outcome, Instant)>,
 }
 
 impl<'s> Account<'s> {
     fn open(servable: &'s Servable) -> Self {
-        Self { servable, since: Instant::now(), outcome: Outcome::Abandoned }
+        Self { servable, since: Instant::now(), closed: None }
     }
 
-    fn close(&mut self, outcome: Outcome) {
-        self.outcome = outcome;
+    fn close(&mut self, outcome: Outcome, at: Instant) {
+        self.closed = Some((outcome, at));
     }
 }
 
 impl Drop for Account<'_> {
     fn drop(&mut self) {
-        let took = self.since.elapsed();
+        let (outcome, at) = self.closed.unwrap_or_else(|| (Outcome::Abandoned, Instant::now()));
+        let took = at - self.since;
         let counters = &self.servable.counters;
-        let stage = if self.outcome == Outcome::Success { &counters.success } else { &counters.fail };
+        let stage = if outcome == Outcome::Success { &counters.success } else { &counters.fail };
         stage.add(took);
-        self.servable.metrics.request_finished(self.outcome, took);
+        self.servable.metrics.request_finished(outcome, took);
     }
 }
 

@@ -4,13 +4,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::model::{Description, Selector};
+use crate::model::Description;
 use crate::tensor::Tensor;
 
 /// One inference request.
 #[derive(Clone, Debug)]
 pub struct Request {
-    pub model: Selector,
     pub payload: Payload,
     /// Outputs wanted, by name and in this order; `None` for all.
     pub outputs: Option<Vec<String>>,

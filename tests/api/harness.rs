@@ -80,6 +80,20 @@ pub fn start_with_gate(change: impl FnOnce(&mut api::Config)) -> (TestServer, Ga
 
 /// The same with a `model.toml`; a row that begins with 3 is one that the model cannot compute with.
 pub fn start_with_gate_and_manifest(manifest: &str, change: impl FnOnce(&mut api::Config)) -> (TestServer, Gate) {
+    let (engine, gate) = gated();
+    let mut config = api_config();
+    change(&mut config);
+    (start_engine(engine, manifest, config), gate)
+}
+
+/// The model behind a gate on a server that closes connections which are silent for so long.
+pub fn start_impatient_with_gate(idle: Duration) -> (TestServer, Gate) {
+    let (engine, gate) = gated();
+    let limits = Limits { drain: PATIENCE, idle, ..Limits::default() };
+    (start_engine_with(engine, "", api_config(), limits), gate)
+}
+
+fn gated() -> (impl Engine, Gate) {
     let (entered_sender, entered) = channel();
     let (open, opened) = channel();
     let opened = Mutex::new(opened);
@@ -94,18 +108,20 @@ pub fn start_with_gate_and_manifest(manifest: &str, change: impl FnOnce(&mut api
             false => Ok(inputs.to_vec()),
         }
     });
-    let mut config = api_config();
-    change(&mut config);
-    (start_engine(engine, manifest, config), Gate { entered, open })
+    (engine, Gate { entered, open })
 }
 
 /// An engine's model under the name `echo`, with a `model.toml`.
 pub fn start_engine(engine: impl Engine, manifest: &str, config: api::Config) -> TestServer {
+    start_engine_with(engine, manifest, config, Limits { drain: PATIENCE, ..Limits::default() })
+}
+
+fn start_engine_with(engine: impl Engine, manifest: &str, config: api::Config, limits: Limits) -> TestServer {
     let folder = tempfile::tempdir().expect("a folder for the model");
     let file = folder.path().join("echo.onnx");
     std::fs::write(&file, "scripted").expect("a file for the model");
     std::fs::write(folder.path().join("echo.toml"), manifest).expect("a file for its manifest");
-    serve_with(engine, vec![file], config)
+    serve_with(engine, vec![file], config, limits)
 }
 
 /// Holds back one computation at a time.
@@ -125,7 +141,7 @@ impl Gate {
 }
 
 /// What [`App`] does, with another engine.
-fn serve_with(engine: impl Engine, models: Vec<PathBuf>, config: api::Config) -> TestServer {
+fn serve_with(engine: impl Engine, models: Vec<PathBuf>, config: api::Config, limits: Limits) -> TestServer {
     let metrics = Arc::new(Metrics::new().expect("metrics"));
     // A scripted model runs when a request says so, and at no other time.
     let compute = batching::Config { threads: 1, calibrate: false, ..Default::default() };
@@ -145,7 +161,7 @@ fn serve_with(engine: impl Engine, models: Vec<PathBuf>, config: api::Config) ->
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
             bound.send(listener.local_addr().expect("an address")).expect("the test waits");
             let stopped = async { signals.recv().await.map_or((), |_| ()) };
-            server::serve(listener, service, stopped, Limits { drain: PATIENCE, ..Limits::default() }).await
+            server::serve(listener, service, stopped, limits).await
         })
     });
     TestServer::at(address.recv().expect("an address"), serving, stop, thread)
@@ -237,6 +253,11 @@ impl Connection {
     pub fn write(&mut self, text: &str) -> &mut Self {
         self.0.write_all(text.as_bytes()).expect("the server reads");
         self
+    }
+
+    /// Writes, unless the server has closed the connection.
+    pub fn may_write(&mut self, text: &str) -> bool {
+        self.0.write_all(text.as_bytes()).is_ok()
     }
 
     /// What comes until one answer with a `content-length` is whole.

@@ -1,6 +1,9 @@
 //! What happens to every request, whatever it asks for.
 
-use crate::harness::{start, start_with, start_with_gate};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::harness::{PATIENCE, start, start_impatient_with_gate, start_with, start_with_gate};
 
 /// `{"ready":true}`, packed.
 const GZIP: &[u8] = &[
@@ -202,7 +205,7 @@ fn a_deadline_may_be_shortened_and_ends_a_request() {
 
 #[test]
 fn a_longer_deadline_than_the_server_allows_changes_nothing() {
-    let (server, gate) = start_with_gate(|config| config.request_timeout = std::time::Duration::from_millis(20));
+    let (server, gate) = start_with_gate(|config| config.request_timeout = Duration::from_millis(20));
     let reply = server.send("POST", "/v2/models/echo/infer", &[("x-request-timeout-ms", "60000")], ROW.as_bytes());
     reply.error(504);
     gate.let_one_go();
@@ -228,6 +231,27 @@ fn connections_stay_open_until_the_server_drains() {
     server.serving.readiness().drain();
     assert!(connection.write(question).read_answer().contains("connection: close"));
     assert!(connection.is_closed_by_the_server());
+}
+
+#[test]
+fn silent_connections_are_closed_and_busy_ones_are_not() {
+    let (server, gate) = start_impatient_with_gate(Duration::from_millis(100));
+    let [mut mute, mut slow, mut busy] = [(); 3].map(|()| server.connect());
+    let length = ROW.len();
+    busy.write(&format!("POST /v2/models/echo/infer HTTP/1.1\r\nhost: h\r\ncontent-length: {length}\r\n\r\n{ROW}"));
+    gate.wait_until_something_computes();
+    assert!(mute.is_closed_by_the_server());
+    // One that never gets to the end of its question.
+    slow.write("GET /health HTTP/1.1\r\nx: ");
+    let begun = Instant::now();
+    while slow.may_write("x") {
+        assert!(begun.elapsed() < PATIENCE, "the connection should be closed by now");
+        thread::sleep(Duration::from_millis(1));
+    }
+    gate.let_one_go();
+    let answer = busy.read_answer();
+    assert!(answer.starts_with("http/1.1 200"), "{answer}");
+    assert!(busy.is_closed_by_the_server());
 }
 
 #[test]

@@ -17,7 +17,7 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_http::decompression::{DecompressionBody, RequestDecompressionLayer};
 
 use super::last_byte::LastByteApart;
-use super::{Context, problem};
+use super::{Call, problem};
 
 /// A client that is still sending when it is refused would not read why; so much is taken from it and thrown away.
 const DISCARDED_BYTES: usize = 64 << 20;
@@ -27,10 +27,10 @@ const DISCARDING_TIME: Duration = Duration::from_secs(2);
 const ENCODINGS: [&str; 3] = ["gzip", "zstd", "identity"];
 
 /// The request with its body as it was before it was packed, or the refusal of a packing nobody here knows.
-async fn unpacked(mut request: Request) -> Result<Box<Request>, Response> {
+async fn unpacked(mut request: Request) -> Result<Request, Response> {
     let mut encodings = request.headers().get_all(CONTENT_ENCODING).iter();
     let encoding = match (encodings.next(), encodings.next()) {
-        (None, _) => return Ok(Box::new(request)),
+        (None, _) => return Ok(request),
         (Some(one), None) => ENCODINGS.into_iter().find(|name| one.as_bytes().eq_ignore_ascii_case(name.as_bytes())),
         (Some(_), Some(_)) => None,
     };
@@ -46,7 +46,7 @@ async fn unpacked(mut request: Request) -> Result<Box<Request>, Response> {
     });
     let refused = RequestDecompressionLayer::new().layer(taking).oneshot(request).await;
     match (opened, refused) {
-        (Some(request), _) => Ok(Box::new(request)),
+        (Some(request), _) => Ok(request),
         // Not for the encodings above.
         (None, Ok(refused)) => Err(refused.map(Body::new)),
         (None, Err(_)) => Err(Response::default()),
@@ -64,59 +64,49 @@ async fn unknown_encoding(request: Request) -> Response {
     response
 }
 
-/// Replaces the body by one that is already here: unpacked, whole, and at most `limit` bytes.
+/// Reads the body: unpacked, whole, and at most `limit` bytes.
 pub(super) async fn read_whole<F: Future<Output = Response>>(
     limit: usize,
-    request: Box<Request>,
-    next: impl FnOnce(Box<Request>) -> F,
+    mut call: Box<Call>,
+    next: impl FnOnce(Box<Call>) -> F,
 ) -> Response {
-    let mut request = match request.headers().contains_key(CONTENT_ENCODING) {
-        false => request,
-        true => match Box::pin(unpacked(*request)).await {
-            Ok(request) => request,
+    if call.request.headers().contains_key(CONTENT_ENCODING) {
+        match Box::pin(unpacked(std::mem::take(&mut call.request))).await {
+            Ok(request) => call.request = request,
             Err(refused) => return refused,
-        },
-    };
-    if request.body().is_end_stream() {
-        return next(request).await;
+        }
     }
-    let mut body = std::mem::take(request.body_mut());
-    let announced = content_length(request.headers());
+    if call.request.body().is_end_stream() {
+        return next(call).await;
+    }
+    let mut body = std::mem::take(call.request.body_mut());
+    let announced = content_length(call.request.headers());
     let read = async {
         match announced {
             Some(length) if length > limit => Err(Unreadable::TooLarge),
             _ => collect(&mut body, announced.unwrap_or(0), limit).await,
         }
     };
-    let context = request.extensions().get::<Context>();
-    let read = match context {
-        Some(context) => timeout_at(context.deadline.into(), read).await.unwrap_or(Err(Unreadable::TooSlow)),
-        None => read.await,
-    };
+    let read = timeout_at(call.context.deadline.into(), read).await.unwrap_or(Err(Unreadable::TooSlow));
     let refusal = match read {
         Ok(bytes) => {
-            if let Some(context) = context {
-                context.seen.received(bytes.len());
-            }
-            *request.body_mut() = Body::from(bytes);
-            return next(request).await;
+            call.context.seen.received(bytes.len());
+            call.body = bytes;
+            return next(call).await;
         }
         Err(Unreadable::TooLarge) => {
-            Box::pin(discard(request.headers(), body)).await;
+            Box::pin(discard(call.request.headers(), body)).await;
             problem::Refusal::BodyTooLarge { limit }
         }
         Err(Unreadable::TooSlow) => problem::Refusal::BodyTooSlow,
         Err(Unreadable::Broken(reason)) => problem::Refusal::UnreadableBody { reason },
     };
-    problem::refuse(problem::Dialect::of(request.uri().path()), refusal)
+    problem::refuse(problem::Dialect::of(call.request.uri().path()), refusal)
 }
 
-/// Takes out the body that [`read_whole`] put in.
-pub(in crate::api) async fn whole(mut body: Body) -> Result<Bytes, problem::Refusal> {
-    collect(&mut body, 0, usize::MAX).await.map_err(|fault| match fault {
-        Unreadable::Broken(reason) => problem::Refusal::UnreadableBody { reason },
-        Unreadable::TooLarge | Unreadable::TooSlow => problem::Refusal::BodyTooSlow,
-    })
+/// Takes out a body that is here already.
+pub(super) async fn whole(mut body: Body) -> Option<Bytes> {
+    collect(&mut body, 0, usize::MAX).await.ok()
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::future::ready;
 
 use axum::body::{Body, HttpBody};
-use axum::extract::Request;
 use axum::http::header::ACCEPT_ENCODING;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
@@ -12,15 +11,14 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_http::compression::predicate::SizeAbove;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 
+use super::Call;
+
 /// Answers smaller than this fit a packet or two.
 const WORTH_PACKING: u64 = 1400;
 
-pub(super) async fn pack<F: Future<Output = Response>>(
-    request: Box<Request>,
-    next: impl FnOnce(Box<Request>) -> F,
-) -> Response {
-    let wishes: Vec<HeaderValue> = request.headers().get_all(ACCEPT_ENCODING).iter().cloned().collect();
-    let response = next(request).await;
+pub(super) async fn pack<F: Future<Output = Response>>(call: Box<Call>, next: impl FnOnce(Box<Call>) -> F) -> Response {
+    let wishes: Vec<HeaderValue> = call.request.headers().get_all(ACCEPT_ENCODING).iter().cloned().collect();
+    let response = next(call).await;
     let is_small = response.body().size_hint().exact().is_some_and(|size| size < WORTH_PACKING);
     // Weights may say that the answer must not leave as it is, which the library has the answer to.
     if is_small && !wishes.iter().any(|wish| wish.as_bytes().contains(&b';')) {

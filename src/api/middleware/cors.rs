@@ -10,6 +10,8 @@ use axum::response::Response;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
+use super::Call;
+
 /// Headers of ours that scripts may read.
 const READABLE: [HeaderName; 7] = [
     HeaderName::from_static("x-request-id"),
@@ -42,20 +44,24 @@ pub(in crate::api) fn layer(origins: &[String]) -> Option<CorsLayer> {
 /// Answers what browsers ask beforehand, and says in other answers who may read them.
 pub(super) async fn allow<F: Future<Output = Response>>(
     layer: Option<&CorsLayer>,
-    request: Box<Request>,
-    next: impl FnOnce(Box<Request>) -> F,
+    mut call: Box<Call>,
+    next: impl FnOnce(Box<Call>) -> F,
 ) -> Response {
-    let Some(layer) = layer else { return next(request).await };
-    let mut next = Some(next);
+    let Some(layer) = layer else { return next(call).await };
+    let request = std::mem::take(&mut call.request);
+    let mut next = Some((next, call));
     let answering = service_fn(move |request: Request| {
         let next = next.take();
         async move {
             Ok::<_, Infallible>(match next {
-                Some(next) => next(Box::new(request)).await,
+                Some((next, mut call)) => {
+                    call.request = request;
+                    next(call).await
+                }
                 None => Response::default(),
             })
         }
     });
-    let Ok(response) = Box::pin(layer.layer(answering).oneshot(*request)).await;
+    let Ok(response) = Box::pin(layer.layer(answering).oneshot(request)).await;
     response
 }

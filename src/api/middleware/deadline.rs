@@ -3,12 +3,11 @@
 
 use std::time::Duration;
 
-use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use tokio::time::timeout_at;
 
-use super::{App, Context, discard, problem};
+use super::{App, Call, discard, problem};
 use crate::serving::{self, Invalid, Place};
 
 const X_REQUEST_TIMEOUT_MS: &str = "x-request-timeout-ms";
@@ -18,23 +17,23 @@ const GRACE: Duration = Duration::from_millis(50);
 
 pub(super) async fn limit<F: Future<Output = Response>>(
     app: &App,
-    mut request: Box<Request>,
-    next: impl FnOnce(Box<Request>) -> F,
+    mut call: Box<Call>,
+    next: impl FnOnce(Box<Call>) -> F,
 ) -> Response {
-    let dialect = problem::Dialect::of(request.uri().path());
-    let asked = match asked(request.headers()) {
+    let dialect = problem::Dialect::of(call.request.uri().path());
+    let asked = match asked(call.request.headers()) {
         Ok(asked) => asked,
         Err(invalid) => {
-            let (parts, body) = request.into_parts();
+            let (parts, body) = call.request.into_parts();
             Box::pin(discard(&parts.headers, body)).await;
             return problem::respond(dialect, &serving::Problem::from(invalid).into());
         }
     };
-    let Some(context) = request.extensions_mut().get_mut::<Context>() else { return next(request).await };
+    let context = &mut call.context;
     let start = context.start;
     context.deadline = start + asked.map_or(app.config.request_timeout, |asked| asked.min(app.config.request_timeout));
     let last_moment = context.deadline + GRACE;
-    match timeout_at(last_moment.into(), next(request)).await {
+    match timeout_at(last_moment.into(), next(call)).await {
         Ok(response) => response,
         Err(_) => {
             let late = serving::Problem::DeadlineExceeded { waited: start.elapsed(), stage: "without an answer" };

@@ -18,8 +18,8 @@ use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
-use super::request_id::{X_REQUEST_ID, keep_or_make};
-use super::{App, Context, Seen, problem};
+use super::request_id::X_REQUEST_ID;
+use super::{App, Call, Seen, problem};
 use crate::telemetry::InFlight;
 
 /// Recorded when the client left before its answer was ready; the number is nginx's, and nobody ever receives it.
@@ -27,34 +27,31 @@ const CLIENT_LEFT: u16 = 499;
 
 pub(super) async fn observe<F: Future<Output = Response>>(
     app: &Arc<App>,
-    mut request: Box<Request>,
+    call: Box<Call>,
     route: Option<&'static str>,
-    next: impl FnOnce(Box<Request>) -> F,
+    next: impl FnOnce(Box<Call>) -> F,
 ) -> Response {
-    let start = Instant::now();
-    let request_id = keep_or_make(request.headers());
+    let Call { request, context, .. } = &*call;
+    let request_id = context.request_id.clone();
     let is_http1 = request.version() <= Version::HTTP_11;
     let dialect = problem::Dialect::of(request.uri().path());
     let mut exchange = Exchange {
-        start,
+        start: context.start,
         method: request.method().clone(),
         uri: request.uri().clone(),
         route: route.map(Route::Known).or_else(|| request.extensions().get().cloned().map(Route::Matched)),
         request_id: request_id.clone(),
         status: CLIENT_LEFT,
-        bytes_in: announced(&request),
+        bytes_in: announced(request),
         bytes_out: 0,
-        seen: Arc::default(),
+        seen: Arc::clone(&context.seen),
         code: None,
         _in_flight: app.serving.metrics().http_request_started(),
         app: Arc::clone(app),
     };
-    let deadline = start + app.config.request_timeout;
-    let seen = Arc::clone(&exchange.seen);
-    request.extensions_mut().insert(Context { request_id: request_id.clone(), start, deadline, place: None, seen });
 
     // Pinned where it is made: handed to a function, it would be in this one twice.
-    let mut answering = pin!(next(request));
+    let mut answering = pin!(next(call));
     // After a panic the future is only dropped, never polled, so nothing sees a half-done state.
     let caught = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(cx))) {
         Ok(poll) => poll.map(Ok),

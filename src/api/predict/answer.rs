@@ -1,6 +1,8 @@
 //! The answer of `POST /predict`, written straight into one buffer: tensor by tensor for tensors, row by row for rows.
 //! Where the model's card says so, a class index is written as its label and scores as `{label: score}`.
 
+use smallvec::SmallVec;
+
 use crate::api::pieces::Pieces;
 use crate::codec::{NonFinite, with_elements, write_nesting, write_npy, write_part, write_raw, write_string};
 use crate::model::OutputRole;
@@ -27,12 +29,14 @@ pub fn encode(answer: &Response, layout: Layout, id: Option<&str>, non_finite: N
     out.extend_from_slice(b"{\"model\":");
     write_string(answer.model.id.name.as_str(), &mut out);
     out.extend_from_slice(b",\"version\":");
-    write_string(&answer.model.id.version.to_string(), &mut out);
+    out.push(b'"');
+    out.extend_from_slice(itoa::Buffer::new().format(answer.model.id.version.0).as_bytes());
+    out.push(b'"');
     if let Some(id) = id {
         out.extend_from_slice(b",\"id\":");
         write_string(id, &mut out);
     }
-    let outputs: Vec<Output<'_>> =
+    let outputs: SmallVec<[Output<'_>; 2]> =
         answer.outputs.iter().map(|(index, tensor)| Output::new(answer, *index, tensor, non_finite)).collect();
     let rows = answer.rows.filter(|&rows| outputs.iter().all(|output| output.has(rows)));
     match (layout, answer.form, rows) {

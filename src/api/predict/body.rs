@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::answer::Layout;
 use super::media::BodyType;
@@ -33,8 +33,8 @@ pub struct Decoded {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Places {
     /// `None` for bodies that are not JSON.
-    pub(super) all: Option<String>,
-    pub(super) each: Vec<String>,
+    pub(super) all: Option<Cow<'static, str>>,
+    pub(super) each: SmallVec<[Cow<'static, str>; 1]>,
 }
 
 impl Places {
@@ -44,10 +44,10 @@ impl Places {
             let pointer = match &invalid.place {
                 Place::Input { index, .. } => self.each.get(*index).or(self.all.as_ref()).cloned(),
                 Place::Inputs => self.all.clone(),
-                Place::Output { index } => self.all.is_some().then(|| format!("/outputs/{index}")),
+                Place::Output { index } => self.all.is_some().then(|| format!("/outputs/{index}").into()),
                 Place::Whole | Place::Pointer(_) => return error,
             };
-            invalid.place = pointer.map_or(Place::Whole, Place::Pointer);
+            invalid.place = pointer.map_or(Place::Whole, |pointer| Place::Pointer(pointer.into_owned()));
         }
         error
     }
@@ -178,7 +178,7 @@ fn inputs(reader: &mut Reader<'_>, model: &Description) -> codec::Result<(Payloa
             other => other,
         };
     }
-    let (mut inputs, mut places, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
+    let (mut inputs, mut places, mut seen) = (Vec::new(), SmallVec::new(), HashSet::new());
     let mut key = reader.enter_object()?;
     while let Some(found) = key {
         let name = found.text.into_owned();
@@ -187,7 +187,7 @@ fn inputs(reader: &mut Reader<'_>, model: &Description) -> codec::Result<(Payloa
         }
         let port = model.signature.inputs.iter().find(|port| port.name == name);
         let tensor = read_nested(reader, port.map(|port| port.datatype))?;
-        places.push(child("/inputs", &name));
+        places.push(child("/inputs", &name).into());
         inputs.push(Input { name, tensor, typed: false });
         key = reader.next_key()?;
     }
@@ -195,15 +195,15 @@ fn inputs(reader: &mut Reader<'_>, model: &Description) -> codec::Result<(Payloa
 }
 
 /// An array of rows: records when they are objects, else one tensor.
-fn rows(reader: &mut Reader<'_>, model: &Description, pointer: &str) -> codec::Result<(Payload, Places)> {
+fn rows(reader: &mut Reader<'_>, model: &Description, pointer: &'static str) -> codec::Result<(Payload, Places)> {
     let mut ahead = reader.lookahead()?;
     let is_records = ahead.enter_array()? && ahead.kind()? == Kind::Object;
     if is_records { records::read_rows(reader, model, pointer) } else { sole(reader, model, pointer) }
 }
 
-fn sole(reader: &mut Reader<'_>, model: &Description, pointer: &str) -> codec::Result<(Payload, Places)> {
+fn sole(reader: &mut Reader<'_>, model: &Description, pointer: &'static str) -> codec::Result<(Payload, Places)> {
     let tensor = read_nested(reader, sole_port(model).map(|port| port.datatype))?;
-    let places = Places { all: Some(pointer.into()), each: vec![pointer.into()] };
+    let places = Places { all: Some(pointer.into()), each: smallvec![pointer.into()] };
     Ok((Payload::Sole(Input { name: String::new(), tensor, typed: false }), places))
 }
 

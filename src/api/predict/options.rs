@@ -27,8 +27,13 @@ impl Options {
             got: format!("{got:?}"),
             hint: None,
         };
-        let query = Query::<Vec<(String, String)>>::try_from_uri(uri).map(|Query(pairs)| pairs);
-        let query = query.map_err(|_| wrong("list", "name=value pairs in UTF-8", uri.query().unwrap_or_default()))?;
+        let query = match uri.query() {
+            None => Vec::new(),
+            Some(text) => match Query::<Vec<(String, String)>>::try_from_uri(uri) {
+                Ok(Query(pairs)) => pairs,
+                Err(_) => return Err(wrong("list", "name=value pairs in UTF-8", text)),
+            },
+        };
         let mut options = Self::default();
         let mut shape = headers.get(X_TENSOR_SHAPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         for (name, value) in query {

@@ -108,11 +108,11 @@ impl Table {
     }
 
     fn finish(self, reader: &Reader<'_>, all: &str, first: &str) -> codec::Result<(Payload, Places)> {
-        let each = self.names.iter().map(|name| child(first, name)).collect();
+        let each = self.names.iter().map(|name| child(first, name).into()).collect();
         let named = self.names.into_iter().zip(self.columns).zip(self.offsets);
         let columns = named
             .map(|((name, column), offset)| Ok(Input { name, tensor: column.finish(reader, offset)?, typed: false }));
         let columns = columns.collect::<codec::Result<Vec<_>>>()?;
-        Ok((Payload::Records { columns, rows: self.rows }, Places { all: Some(all.into()), each }))
+        Ok((Payload::Records { columns, rows: self.rows }, Places { all: Some(all.to_owned().into()), each }))
     }
 }

@@ -3,6 +3,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,17 +12,20 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::activity::Activity;
+
 /// A stream whose writing fails once it has made no progress for `patience`.
 pub(super) struct Patient {
     stream: TokioIo<TcpStream>,
     patience: Duration,
     alarm: Pin<Box<Sleep>>,
     stalled: bool,
+    activity: Arc<Activity>,
 }
 
 impl Patient {
-    pub(super) fn new(stream: TcpStream, patience: Duration) -> Self {
-        Self { stream: TokioIo::new(stream), patience, alarm: Box::pin(sleep(patience)), stalled: false }
+    pub(super) fn new(stream: TcpStream, patience: Duration, activity: Arc<Activity>) -> Self {
+        Self { stream: TokioIo::new(stream), patience, alarm: Box::pin(sleep(patience)), stalled: false, activity }
     }
 
     /// Does one step of writing. The alarm is set when the stream begins to refuse and forgotten when it takes again.
@@ -51,6 +55,7 @@ impl Read for Patient {
 
 impl Write for Patient {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.activity.writes();
         self.step(cx, |stream, cx| stream.poll_write(cx, bytes))
     }
 
@@ -71,6 +76,7 @@ impl Write for Patient {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.activity.writes();
         self.step(cx, |stream, cx| stream.poll_write_vectored(cx, slices))
     }
 }
@@ -85,7 +91,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let client = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("a connection");
         let (stream, _) = listener.accept().await.expect("a connection");
-        let mut patient = Patient::new(stream, Duration::from_millis(20));
+        let mut patient = Patient::new(stream, Duration::from_millis(20), Arc::default());
         let kilobyte = [0; 1024];
         let error = loop {
             let write = std::future::poll_fn(|cx| Pin::new(&mut patient).poll_write(cx, &kilobyte));

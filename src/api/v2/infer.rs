@@ -13,8 +13,7 @@ use super::answer::{Manner, Written, write};
 use super::framing::{Framed, INFERENCE_HEADER, divide, whole_body_tensor};
 use super::message::{Message, read};
 use super::refused;
-use crate::api::middleware::whole;
-use crate::api::{App, Context, offload, problem, stamp};
+use crate::api::{App, Call, Context, offload, problem, stamp};
 use crate::codec::DecodeError;
 use crate::model::{Description, Selector};
 use crate::serving::{self, Error, Input, Payload};
@@ -24,7 +23,7 @@ pub(in crate::api) async fn newest_version(State(app): State<Arc<App>>, request:
     match Path::<String>::from_request_parts(&mut parts, &()).await {
         Ok(Path(name)) => {
             let selector = Selector { name: Some(name), version: None };
-            respond(&app, selector, Box::new(Request::from_parts(parts, body))).await
+            reopened(&app, selector, Request::from_parts(parts, body)).await
         }
         Err(unreadable) => unreadable.into_response(),
     }
@@ -35,22 +34,23 @@ pub(in crate::api) async fn exact_version(State(app): State<Arc<App>>, request: 
     match Path::<(String, String)>::from_request_parts(&mut parts, &()).await {
         Ok(Path((name, version))) => {
             let selector = Selector { name: Some(name), version: Some(version) };
-            respond(&app, selector, Box::new(Request::from_parts(parts, body))).await
+            reopened(&app, selector, Request::from_parts(parts, body)).await
         }
         Err(unreadable) => unreadable.into_response(),
     }
 }
 
-pub(in crate::api) async fn respond(app: &App, selector: Selector, mut request: Box<Request>) -> Response {
-    let Some(context) = request.extensions_mut().remove::<Context>() else {
-        return problem::refuse(problem::Dialect::Oip, problem::Refusal::Internal);
-    };
-    match whole(std::mem::take(request.body_mut())).await {
-        Ok(body) => {
-            infer(app, &context, selector, request.headers(), body).await.unwrap_or_else(|error| refused(&error))
-        }
-        Err(refusal) => problem::refuse(problem::Dialect::Oip, refusal),
+/// A request that came by the router.
+async fn reopened(app: &App, selector: Selector, request: Request) -> Response {
+    match Call::of(request).await {
+        Some(call) => respond(app, selector, call).await,
+        None => problem::refuse(problem::Dialect::Oip, problem::Refusal::Internal),
     }
+}
+
+pub(in crate::api) async fn respond(app: &App, selector: Selector, call: Box<Call>) -> Response {
+    let Call { request, context, body } = *call;
+    infer(app, &context, selector, request.headers(), body).await.unwrap_or_else(|error| refused(&error))
 }
 
 async fn infer(
@@ -65,22 +65,24 @@ async fn infer(
         return Ok(problem::refuse(problem::Dialect::Oip, problem::Refusal::WrongContentType { got, expected }));
     }
     // Asked first: whoever names a model that is not there should not be told about commas.
-    let model = app.serving.describe(&selector)?;
+    let checkout = app.serving.checkout(&selector)?;
+    let model = checkout.description();
     let since = Instant::now();
-    let unreadable = |fault| app.unreadable(&model, since, fault);
+    let unreadable = |fault| {
+        checkout.refused(since.elapsed());
+        Error::of(model, fault)
+    };
     let framed = divide(headers, body).map_err(unreadable)?;
-    let message = understand(context, &model, framed).await.map_err(unreadable)?;
+    let message = understand(context, model, framed).await.map_err(unreadable)?;
 
     let Message { id, inputs, outputs, parameters } = message;
     let deadline = parameters.timeout.and_then(|timeout| context.start.checked_add(timeout));
     let request = serving::Request {
-        // Exactly the version the message was read for: a newer one may have become ready meanwhile.
-        model: model.id.selector(),
         payload: Payload::Named(inputs),
         outputs: (!outputs.is_empty()).then(|| outputs.iter().map(|output| output.name.clone()).collect()),
         deadline: deadline.map_or(context.deadline, |deadline| deadline.min(context.deadline)),
     };
-    let response = app.serving.predict(request).await?;
+    let response = checkout.predict(request).await?;
 
     let manner = Manner { id, wanted: outputs, binary: parameters.binary_output, non_finite: parameters.non_finite };
     Ok(answer(context, response, manner).await)

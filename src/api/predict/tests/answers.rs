@@ -1,7 +1,8 @@
 //! Answers as tables: how a question was put, and the text it is answered with.
 
+use http_body_util::BodyExt;
+
 use super::*;
-use crate::api::middleware::whole;
 use crate::api::predict::answer::{npy, raw};
 use crate::api::predict::{Layout, encode};
 use crate::codec::{NonFinite, read_npy};
@@ -88,8 +89,8 @@ fn an_id_is_sent_back() {
 #[tokio::test]
 async fn one_output_fits_a_file() {
     let one = answer(pair(), vec![tensor(&[2, 1], vec![1.5f32, 2.5])], Some(2), Form::Batched);
-    let raw = whole(raw(&one).into_body()).await.expect("bytes");
+    let raw = raw(&one).into_body().collect().await.expect("bytes").to_bytes();
     assert_eq!(raw, [1.5f32, 2.5].map(f32::to_le_bytes).concat());
-    let npy = whole(npy(&one).expect("numbers").into_body()).await.expect("bytes");
+    let npy = npy(&one).expect("numbers").into_body().collect().await.expect("bytes").to_bytes();
     assert_eq!(read_npy(npy).expect("an npy file"), one.outputs[0].1);
 }
