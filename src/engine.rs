@@ -41,6 +41,9 @@ pub trait Engine: Send + Sync + 'static {
         }
     }
 
+    /// Told when nothing more is to be loaded for now: gives back what would have made the next load quicker.
+    fn rest(&self) {}
+
     /// Describes a file as far as it can be read, whether or not it could be loaded.
     fn inspect(&self, source: &ModelSource) -> Result<Inspection, LoadError>;
 }

@@ -17,7 +17,7 @@ const REST: Duration = Duration::from_millis(1);
 
 /// How long a thread that computes goes on before it lets others have the core, where it can. Being nicer does not do that
 /// by itself: the scheduler lets a running thread finish its slice, milliseconds, whoever has woken up meanwhile.
-const TURN: Duration = Duration::from_micros(100);
+const TURN: Duration = Duration::from_micros(200);
 
 thread_local! {
     static GIVES_WAY: Cell<bool> = const { Cell::new(false) };

@@ -1,15 +1,11 @@
-//! `onnxd try-model`: the child's side of [`crate::engine::trial`]. Reads a model from standard input, within limits that it
-//! sets for itself first, and says on standard output what the server would say of it.
+//! `onnxd try-model`: the child's side of [`crate::engine::trial`]. Reads models from standard input, within limits that it
+//! sets for itself first, and says on standard output what the server would say of each.
 
-use std::io::Read;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use bytes::Bytes;
 use clap::Args;
 
 use crate::app::quiet_caught_panics;
-use crate::engine::ModelSource;
 use crate::engine::choice::Single;
 use crate::engine::trial;
 
@@ -28,10 +24,6 @@ pub(super) struct TryModel {
     /// Longest time it may run
     #[arg(long)]
     seconds: u64,
-
-    /// Folder with the model's external data
-    #[arg(long)]
-    directory: Option<PathBuf>,
 }
 
 impl TryModel {
@@ -39,9 +31,10 @@ impl TryModel {
         trial::confine(self.memory, Duration::from_secs(self.seconds));
         quiet_caught_panics();
         let engine = Single::from_words(&self.engine)?.open()?;
-        let mut bytes = Vec::new();
-        std::io::stdin().read_to_end(&mut bytes)?;
-        let source = ModelSource { bytes: Bytes::from(bytes), directory: self.directory };
-        say(serde_json::to_string(&trial::perform(&*engine, &source))?)
+        let mut models = std::io::stdin().lock();
+        while let Some(source) = trial::next_model(&mut models)? {
+            say(serde_json::to_string(&trial::perform(&*engine, &source))?)?;
+        }
+        Ok(())
     }
 }

@@ -157,6 +157,13 @@ impl Engine for Choice {
         }
     }
 
+    fn rest(&self) {
+        self.first.rest();
+        if let Some(Ok(second)) = self.second.get() {
+            second.rest();
+        }
+    }
+
     fn inspect(&self, source: &ModelSource) -> Result<Inspection, LoadError> {
         match self.wish {
             EngineWish::OnnxRuntime => self.second().map_err(LoadError::Interface)?.inspect(source),

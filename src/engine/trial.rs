@@ -3,22 +3,21 @@
 //! its memory and time, loads the model and runs it once; only a model that came through is loaded here.
 //!
 //! The child gets the bytes through its standard input, so that what is tried is what is run, and answers with one line
-//! of JSON. [`confine`] and [`perform`] are the child's part.
+//! of JSON. [`confine`], [`next_model`] and [`perform`] are the child's part.
 
 mod child;
 mod room;
+mod stage;
 
-use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
-use std::sync::mpsc::channel;
-use std::thread;
+use std::process::ExitStatus;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub use child::{confine, perform};
+pub use child::{confine, next_model, perform};
 
 use self::room::Room;
+use self::stage::{Ending, Stage};
 use super::{Engine, Inspection, LoadError, ModelSource, Session, guard};
 
 /// The program's command that a child is started with.
@@ -46,6 +45,10 @@ impl Default for Config {
 
 const BYTES_PER_SECOND: u64 = 4 << 20;
 const MEMORY_PER_BYTE: u64 = 6;
+/// Models whose files are no larger may be tried by one child, one after another.
+const SMALL: u64 = 1 << 20;
+/// As many of them: what one leaves behind is no large part of what the next may take.
+const MODELS_OF_A_CHILD: usize = 16;
 /// Longest answer and longest complaint that are read; a child says far less.
 const LONGEST: u64 = 64 << 10;
 
@@ -72,13 +75,46 @@ pub struct Trial<E> {
     /// The words from which the child makes the same engine.
     settings: String,
     config: Config,
-    /// Shared by the copies of this engine.
+    /// Shared by the copies of this engine, as is the next.
     room: Arc<Room>,
+    /// Children that wait for a model.
+    free: Arc<Mutex<Vec<Stage>>>,
 }
 
 impl<E: Engine> Trial<E> {
     pub fn new(engine: E, settings: String, config: Config) -> Self {
-        Self { engine, settings, config, room: Arc::default() }
+        Self { engine, settings, config, room: Arc::default(), free: Arc::default() }
+    }
+
+    fn rehearse(&self, program: &Path, source: &ModelSource, size: u64) -> Result<(), LoadError> {
+        let models = if size <= SMALL { MODELS_OF_A_CHILD } else { 1 };
+        let limits = self.config.limits(size, room::left());
+        let warm = if models > 1 { self.free().pop() } else { None };
+        if let Some(mut stage) = warm
+            && let Ok(Ending::Verdict(verdict)) = stage.rehearse(source, limits.time)
+            // What was tried before it may be to blame for the others, or have got less memory for smaller files; then it gets
+            // a child of its own.
+            && !matches!(verdict, Err(LoadError::Trial(_)))
+        {
+            self.release(stage, models);
+            return verdict;
+        }
+        let mut stage = Stage::set_up(program, &self.settings, limits, models).map_err(not_started)?;
+        let ending = stage.rehearse(source, limits.time);
+        if let Ok(Ending::Verdict(_)) = &ending {
+            self.release(stage, models);
+        }
+        verdict(ending, limits)
+    }
+
+    fn release(&self, stage: Stage, models: usize) {
+        if stage.rehearsed < models {
+            self.free().push(stage);
+        }
+    }
+
+    fn free(&self) -> MutexGuard<'_, Vec<Stage>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -92,11 +128,15 @@ impl<E: Engine> Engine for Trial<E> {
             let size = (source.bytes.len() as u64).saturating_add(beside(source.directory.as_deref()));
             // Until it is loaded here, too.
             let _place = self.room.take(size.saturating_mul(MEMORY_PER_BYTE), room::left);
-            let limits = self.config.limits(size, room::left());
-            rehearse(program, &self.settings, source, limits)?;
+            self.rehearse(program, source, size)?;
             return self.engine.load(source);
         }
         self.engine.load(source)
+    }
+
+    fn rest(&self) {
+        self.free().clear();
+        self.engine.rest();
     }
 
     /// Right here: who inspects a file that may be hostile loads it first.
@@ -121,85 +161,20 @@ fn beside(folder: Option<&Path>) -> u64 {
     sizes.fold(0, |total, about| total.saturating_add(about.len()))
 }
 
-/// Starts the child and waits until it has answered, died or run out of time. Blocking.
-fn rehearse(program: &Path, settings: &str, source: &ModelSource, limits: Limits) -> Result<(), LoadError> {
-    let mut command = Command::new(program);
-    command.arg(COMMAND).args(["--engine", settings, "--memory", &limits.memory.to_string()]);
-    command.args(["--seconds", &limits.time.as_secs().saturating_add(1).to_string()]);
-    if let Some(folder) = &source.directory {
-        command.arg("--directory").arg(folder);
-    }
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(not_started)?;
-    let ended = attend(&mut child, source, limits.time);
-    // Whatever happened, nothing is left behind; one that has ended already does not mind.
-    let _ = child.kill();
-    let status = child.wait().map_err(not_started)?;
-    match ended {
-        Err(error) => Err(not_started(error)),
-        Ok(None) => Err(LoadError::Trial(format!(
+/// A verdict, or why there is none.
+fn verdict(ending: std::io::Result<Ending>, limits: Limits) -> Result<(), LoadError> {
+    match ending.map_err(not_started)? {
+        Ending::Verdict(verdict) => verdict,
+        Ending::TookTooLong => Err(LoadError::Trial(format!(
             "it took more than {:.0} s, the limit for files of this size (--load-timeout)",
             limits.time.as_secs_f64()
         ))),
-        Ok(Some(Said::Verdict(verdict))) => verdict,
-        Ok(Some(Said::Complaint(complaint))) => Err(LoadError::Trial(death(status, &complaint, limits.memory))),
+        Ending::Died { status, complaint } => Err(LoadError::Trial(death(status, &complaint, limits.memory))),
     }
 }
 
 fn not_started(error: std::io::Error) -> LoadError {
     LoadError::Trial(format!("no process could be run for it: {error}; --trial-load false loads without one"))
-}
-
-/// What a child said: on its standard output if it came to an end with the model, else on its standard error.
-enum Said {
-    Verdict(Result<(), LoadError>),
-    Complaint(String),
-}
-
-/// Feeds the child and listens to it; `None` when it has not ended in time.
-fn attend(child: &mut Child, source: &ModelSource, time: Duration) -> std::io::Result<Option<Said>> {
-    let (Some(mut stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
-    else {
-        return Ok(None);
-    };
-    thread::scope(|scope| {
-        let named = |name: &str| thread::Builder::new().name(format!("trial-{name}"));
-        // A child that dies does not read to the end, which its status tells better.
-        let feeding = named("in").spawn_scoped(scope, move || drop(stdin.write_all(&source.bytes)));
-        let (sender, said) = channel();
-        let listening = named("out").spawn_scoped(scope, move || {
-            thread::scope(|scope| {
-                let complaint = thread::Builder::new().spawn_scoped(scope, || heard(stderr));
-                let said = match serde_json::from_str(&line(stdout)) {
-                    // What the child has to tidy up after it is not waited for.
-                    Ok(verdict) => Said::Verdict(verdict),
-                    Err(_) => {
-                        let complaint = complaint.ok().and_then(|thread| thread.join().ok());
-                        Said::Complaint(complaint.unwrap_or_default())
-                    }
-                };
-                let _ = sender.send(said);
-            });
-        });
-        let said = feeding.and(listening).map(|_| said.recv_timeout(time).ok());
-        // Closes the pipes, for which the threads wait.
-        let _ = child.kill();
-        said
-    })
-}
-
-fn heard(pipe: impl Read) -> String {
-    let mut said = Vec::new();
-    // What came before an error counts.
-    let _ = pipe.take(LONGEST).read_to_end(&mut said);
-    String::from_utf8_lossy(&said).into_owned()
-}
-
-/// The first line.
-fn line(pipe: impl Read) -> String {
-    let mut said = Vec::new();
-    let _ = BufReader::new(pipe.take(LONGEST)).read_until(b'\n', &mut said);
-    String::from_utf8_lossy(&said).into_owned()
 }
 
 /// Why a child ended without an answer, in words for the model's author.

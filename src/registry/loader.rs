@@ -86,6 +86,7 @@ impl Registry {
                 });
             }
         });
+        self.engine.rest();
         let mut outcomes = outcomes.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         outcomes.sort_by(|a, b| (&a.name, a.version).cmp(&(&b.name, b.version)));
         outcomes

@@ -1,9 +1,14 @@
 //! The part of a trial that is done in the child: limits first, then the work that the server would do.
 
+use std::ffi::OsString;
+use std::io::BufRead;
+use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
+use bytes::Bytes;
 use rlimit::Resource;
 
+use super::stage::Announcement;
 use crate::engine::{Engine, LoadError, ModelSource, guard};
 
 /// Address space beyond the memory that may be filled: what is reserved and never touched, such as stacks.
@@ -31,6 +36,24 @@ pub fn confine(memory: u64, time: Duration) {
         std::thread::sleep(time);
         std::process::exit(1);
     });
+}
+
+/// The next model from the parent; `None` when there is none.
+///
+/// # Errors
+/// When the parent goes away half way.
+pub fn next_model(pipe: &mut impl BufRead) -> std::io::Result<Option<ModelSource>> {
+    let mut line = Vec::new();
+    if pipe.read_until(b'\n', &mut line)? == 0 {
+        return Ok(None);
+    }
+    let Announcement { folder, bytes } = serde_json::from_slice(&line)?;
+    let mut read = |length: usize| {
+        let mut piece = vec![0; length];
+        pipe.read_exact(&mut piece).map(|()| piece)
+    };
+    let directory = folder.map(&mut read).transpose()?.map(|path| OsString::from_vec(path).into());
+    Ok(Some(ModelSource { bytes: Bytes::from(read(bytes)?), directory }))
 }
 
 /// Loads the model and runs it once. Whether the run gives an answer is of no interest here, only that it ends and has

@@ -1,4 +1,5 @@
 use super::*;
+use crate::engine::fake::{Fake, FakeSession};
 
 use bytes::Bytes;
 
@@ -6,14 +7,23 @@ fn source(bytes: &'static [u8]) -> ModelSource {
     ModelSource { bytes: Bytes::from_static(bytes), directory: None }
 }
 
-/// A shell script in the place of the program.
-fn child(script: &str, time: Duration) -> Result<(), LoadError> {
+/// A shell script to stand in the place of the program.
+fn program(folder: &Path, script: &str) -> PathBuf {
     use std::os::unix::fs::PermissionsExt;
-    let folder = tempfile::tempdir().unwrap();
-    let program = folder.path().join("program");
+    let program = folder.join("program");
     std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-    rehearse(&program, "{}", &source(b"model"), Limits { time, memory: 1 << 30 })
+    program
+}
+
+fn rehearse(program: &Path, limits: Limits) -> Result<(), LoadError> {
+    let mut stage = Stage::set_up(program, "{}", limits, 1).map_err(not_started)?;
+    verdict(stage.rehearse(&source(b"model"), limits.time), limits)
+}
+
+fn child(script: &str, time: Duration) -> Result<(), LoadError> {
+    let folder = tempfile::tempdir().unwrap();
+    rehearse(&program(folder.path(), script), Limits { time, memory: 1 << 30 })
 }
 
 fn words(script: &str) -> String {
@@ -22,7 +32,7 @@ fn words(script: &str) -> String {
 
 #[test]
 fn an_answer_is_taken_as_it_is() {
-    assert_eq!(child(r#"cat > /dev/null; echo '{"Ok":null}'"#, Duration::from_secs(20)), Ok(()));
+    assert_eq!(child(r#"read head; echo '{"Ok":null}'"#, Duration::from_secs(20)), Ok(()));
     assert_eq!(child(r#"echo '{"Ok":null}'"#, Duration::from_secs(20)), Ok(()));
     assert_eq!(
         child(r#"echo '{"Err":{"Malformed":"no graph"}}'"#, Duration::from_secs(20)),
@@ -50,8 +60,47 @@ fn patience_ends() {
 #[test]
 fn a_program_that_is_not_there_is_named_as_the_fault() {
     let limits = Limits { time: Duration::from_secs(1), memory: 1 << 30 };
-    let told = rehearse(Path::new("/nowhere/onnxd"), "{}", &source(b""), limits).unwrap_err().to_string();
+    let told = rehearse(Path::new("/nowhere/onnxd"), limits).unwrap_err().to_string();
     assert!(told.contains("--trial-load"), "{told}");
+}
+
+/// Loads models with a script in the place of the program and tells how often it was started.
+fn starts(script: &str, load: impl FnOnce(&dyn Fn() -> bool, &dyn Engine)) -> usize {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let script = format!("echo started >> {}; n=0; while read head; do n=$((n + 1)); {script}; done", log.display());
+    let config = Config { program: Some(program(folder.path(), &script)), ..Config::default() };
+    let engine = Fake::new(FakeSession::rows_in_rows_out(1), |inputs| Ok(inputs.to_vec()));
+    let trial = Trial::new(engine, "{}".into(), config);
+    load(&|| trial.load(&source(b"model")).is_ok(), &trial);
+    std::fs::read_to_string(log).unwrap().lines().count()
+}
+
+#[test]
+fn small_models_share_a_child_until_there_is_nothing_more_to_load() {
+    let said = r#"echo '{"Ok":null}'"#;
+    assert_eq!(starts(said, |load, _| assert!((0..3).all(|_| load()))), 1);
+    assert_eq!(starts(said, |load, _| assert!((0..MODELS_OF_A_CHILD + 1).all(|_| load()))), 2);
+    let refused = r#"echo '{"Err":{"Malformed":"no graph"}}'"#;
+    assert_eq!(starts(refused, |load, _| assert!((0..3).all(|_| !load()))), 1);
+    let rest = |load: &dyn Fn() -> bool, engine: &dyn Engine| {
+        assert!(load());
+        engine.rest();
+        assert!(load());
+    };
+    assert_eq!(starts(said, rest), 2);
+}
+
+#[test]
+fn what_one_model_leaves_behind_is_held_against_no_other() {
+    // The first is good; whatever comes next in the same child dies, is refused for its memory, or is answered too often.
+    let spoilt = [
+        r#"[ $n = 2 ] && kill -SEGV $$; echo '{"Ok":null}'"#,
+        r#"[ $n = 2 ] && echo '{"Err":{"Trial":"no memory"}}' || echo '{"Ok":null}'"#,
+    ];
+    for script in spoilt {
+        assert_eq!(starts(script, |load, _| assert!(load() && load())), 2, "{script}");
+    }
 }
 
 #[test]

@@ -1,0 +1,153 @@
+//! The parent's part of a trial: a child, and the models that it is given one after another. Starting a program and opening
+//! an engine takes longer than trying a small model does, so small ones share a child.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{COMMAND, LONGEST, Limits};
+use crate::engine::{LoadError, ModelSource};
+
+/// What the child is told of a model on one line of JSON, before the folder's path and the model's bytes.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Announcement {
+    /// Length of the path of the folder with the model's external data.
+    pub folder: Option<usize>,
+    pub bytes: usize,
+}
+
+/// A child at work. It ends with this.
+#[derive(Debug)]
+pub(super) struct Stage {
+    child: Child,
+    models: Sender<Vec<Bytes>>,
+    said: Receiver<Vec<u8>>,
+    complaint: Option<JoinHandle<String>>,
+    /// How many models it was given.
+    pub rehearsed: usize,
+}
+
+/// How a trial came to its end.
+pub(super) enum Ending {
+    /// The child has said this and waits for the next model.
+    Verdict(Result<(), LoadError>),
+    TookTooLong,
+    Died {
+        status: ExitStatus,
+        complaint: String,
+    },
+}
+
+impl Stage {
+    /// Starts a child for so many models.
+    pub fn set_up(program: &Path, settings: &str, limits: Limits, models: usize) -> std::io::Result<Self> {
+        let seconds = limits.time.as_secs().saturating_add(1).saturating_mul(models as u64);
+        let mut command = Command::new(program);
+        command.arg(COMMAND).args(["--engine", settings, "--memory", &limits.memory.to_string()]);
+        command.args(["--seconds", &seconds.to_string()]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn()?;
+        match Self::attend(&mut child) {
+            Ok((models, said, complaint)) => Ok(Self { child, models, said, complaint: Some(complaint), rehearsed: 0 }),
+            Err(error) => {
+                end(&mut child);
+                Err(error)
+            }
+        }
+    }
+
+    /// The threads that feed a child and listen to it. They end with its pipes.
+    fn attend(child: &mut Child) -> std::io::Result<(Sender<Vec<Bytes>>, Receiver<Vec<u8>>, JoinHandle<String>)> {
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
+            return Err(std::io::ErrorKind::BrokenPipe.into());
+        };
+        let named = |name: &str| thread::Builder::new().name(format!("trial-{name}"));
+        let (models, waiting) = channel();
+        named("in").spawn(move || feed(stdin, &waiting))?;
+        // A child may say more than it is asked for; that is not kept.
+        let (say, said) = sync_channel(1);
+        named("out").spawn(move || {
+            let mut pipe = BufReader::new(stdout);
+            while let Some(line) = line(&mut pipe) {
+                if say.send(line).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok((models, said, named("err").spawn(|| heard(stderr))?))
+    }
+
+    /// Has a model tried. Blocking, for up to `time`.
+    pub fn rehearse(&mut self, source: &ModelSource, time: Duration) -> std::io::Result<Ending> {
+        self.rehearsed += 1;
+        // Something that was said too much would be taken for this model's verdict.
+        if self.said.try_recv().is_ok() {
+            return self.died();
+        }
+        let folder = source.directory.as_deref().map(Path::as_os_str).map(OsStr::as_bytes);
+        let announcement = Announcement { folder: folder.map(<[u8]>::len), bytes: source.bytes.len() };
+        let mut head = serde_json::to_vec(&announcement)?;
+        head.push(b'\n');
+        head.extend_from_slice(folder.unwrap_or_default());
+        // A child that has died does not read, which its status tells better.
+        let _ = self.models.send(vec![head.into(), source.bytes.clone()]);
+        match self.said.recv_timeout(time) {
+            Ok(line) => match serde_json::from_slice(&line) {
+                Ok(verdict) => Ok(Ending::Verdict(verdict)),
+                Err(_) => self.died(),
+            },
+            Err(RecvTimeoutError::Timeout) => Ok(Ending::TookTooLong),
+            Err(RecvTimeoutError::Disconnected) => self.died(),
+        }
+    }
+
+    fn died(&mut self) -> std::io::Result<Ending> {
+        let _ = self.child.kill();
+        let status = self.child.wait()?;
+        let complaint = self.complaint.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
+        Ok(Ending::Died { status, complaint })
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+/// Nothing is left behind; a child that has ended already does not mind.
+fn end(child: &mut Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+fn feed(mut pipe: ChildStdin, models: &Receiver<Vec<Bytes>>) {
+    for pieces in models {
+        if pieces.iter().try_for_each(|piece| pipe.write_all(piece)).is_err() {
+            return;
+        }
+    }
+}
+
+/// The next line, which is not endless; `None` when there is no more.
+fn line(pipe: &mut impl BufRead) -> Option<Vec<u8>> {
+    let mut said = Vec::new();
+    let read = pipe.take(LONGEST).read_until(b'\n', &mut said);
+    read.ok().filter(|&read| read > 0).map(|_| said)
+}
+
+fn heard(pipe: impl Read) -> String {
+    let mut said = Vec::new();
+    // What came before an error counts.
+    let _ = pipe.take(LONGEST).read_to_end(&mut said);
+    String::from_utf8_lossy(&said).into_owned()
+}
