@@ -167,7 +167,8 @@ mod tests {
     #[test]
     fn points_of_a_few_nanoseconds_stay_apart() {
         let curve = Curve::default();
-        (curve.set(1, Duration::from_nanos(400), 3), curve.set(64, Duration::from_nanos(2_800), 3));
+        curve.set(1, Duration::from_nanos(400), 3);
+        curve.set(64, Duration::from_nanos(2_800), 3);
         (0..1_000_000).for_each(|at| curve.learn(1, Duration::from_nanos(380 + at % 37)));
         let ratio = curve.expected(64).unwrap().as_nanos() as f64 / curve.expected(1).unwrap().as_nanos() as f64;
         assert!((ratio - 7.0).abs() < 0.05, "{curve:?}");

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -28,11 +28,17 @@ pub struct Announcement {
 #[derive(Debug)]
 pub(super) struct Stage {
     child: Child,
+    talk: Talk,
+    /// How many models it was given.
+    pub rehearsed: usize,
+}
+
+/// The ends of the pipes, with a thread behind each.
+#[derive(Debug)]
+struct Talk {
     models: Sender<Vec<Bytes>>,
     said: Receiver<Vec<u8>>,
     complaint: Option<JoinHandle<String>>,
-    /// How many models it was given.
-    pub rehearsed: usize,
 }
 
 /// How a trial came to its end.
@@ -55,8 +61,8 @@ impl Stage {
         command.args(["--seconds", &seconds.to_string()]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
-        match Self::attend(&mut child) {
-            Ok((models, said, complaint)) => Ok(Self { child, models, said, complaint: Some(complaint), rehearsed: 0 }),
+        match Talk::with(&mut child) {
+            Ok(talk) => Ok(Self { child, talk, rehearsed: 0 }),
             Err(error) => {
                 end(&mut child);
                 Err(error)
@@ -64,8 +70,45 @@ impl Stage {
         }
     }
 
-    /// The threads that feed a child and listen to it. They end with its pipes.
-    fn attend(child: &mut Child) -> std::io::Result<(Sender<Vec<Bytes>>, Receiver<Vec<u8>>, JoinHandle<String>)> {
+    /// Has a model tried. Blocking, for up to `time`.
+    pub fn rehearse(&mut self, source: &ModelSource, time: Duration) -> std::io::Result<Ending> {
+        self.rehearsed += 1;
+        // One that was given too much would be taken for this model's.
+        if self.talk.said.try_iter().any(|line| verdict(&line).is_some()) {
+            return self.died();
+        }
+        let folder = source.directory.as_deref().map(Path::as_os_str).map(OsStr::as_bytes);
+        let announcement = Announcement { folder: folder.map(<[u8]>::len), bytes: source.bytes.len() };
+        let mut head = serde_json::to_vec(&announcement)?;
+        head.push(b'\n');
+        head.extend_from_slice(folder.unwrap_or_default());
+        // A child that has died does not read, which its status tells better.
+        let _ = self.talk.models.send(vec![head.into(), source.bytes.clone()]);
+        let begun = Instant::now();
+        loop {
+            match self.talk.said.recv_timeout(time.saturating_sub(begun.elapsed())) {
+                Ok(line) => match verdict(&line) {
+                    Some(verdict) => return Ok(Ending::Verdict(verdict)),
+                    // A library may have something to say, too.
+                    None => continue,
+                },
+                Err(RecvTimeoutError::Timeout) => return Ok(Ending::TookTooLong),
+                Err(RecvTimeoutError::Disconnected) => return self.died(),
+            }
+        }
+    }
+
+    fn died(&mut self) -> std::io::Result<Ending> {
+        let _ = self.child.kill();
+        let status = self.child.wait()?;
+        let complaint = self.talk.complaint.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
+        Ok(Ending::Died { status, complaint })
+    }
+}
+
+impl Talk {
+    /// Starts the threads that feed a child and listen to it. They end with its pipes.
+    fn with(child: &mut Child) -> std::io::Result<Self> {
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(std::io::ErrorKind::BrokenPipe.into());
@@ -83,38 +126,8 @@ impl Stage {
                 }
             }
         })?;
-        Ok((models, said, named("err").spawn(|| heard(stderr))?))
-    }
-
-    /// Has a model tried. Blocking, for up to `time`.
-    pub fn rehearse(&mut self, source: &ModelSource, time: Duration) -> std::io::Result<Ending> {
-        self.rehearsed += 1;
-        // Something that was said too much would be taken for this model's verdict.
-        if self.said.try_recv().is_ok() {
-            return self.died();
-        }
-        let folder = source.directory.as_deref().map(Path::as_os_str).map(OsStr::as_bytes);
-        let announcement = Announcement { folder: folder.map(<[u8]>::len), bytes: source.bytes.len() };
-        let mut head = serde_json::to_vec(&announcement)?;
-        head.push(b'\n');
-        head.extend_from_slice(folder.unwrap_or_default());
-        // A child that has died does not read, which its status tells better.
-        let _ = self.models.send(vec![head.into(), source.bytes.clone()]);
-        match self.said.recv_timeout(time) {
-            Ok(line) => match serde_json::from_slice(&line) {
-                Ok(verdict) => Ok(Ending::Verdict(verdict)),
-                Err(_) => self.died(),
-            },
-            Err(RecvTimeoutError::Timeout) => Ok(Ending::TookTooLong),
-            Err(RecvTimeoutError::Disconnected) => self.died(),
-        }
-    }
-
-    fn died(&mut self) -> std::io::Result<Ending> {
-        let _ = self.child.kill();
-        let status = self.child.wait()?;
-        let complaint = self.complaint.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
-        Ok(Ending::Died { status, complaint })
+        let complaint = Some(named("err").spawn(|| heard(stderr))?);
+        Ok(Self { models, said, complaint })
     }
 }
 
@@ -122,6 +135,10 @@ impl Drop for Stage {
     fn drop(&mut self) {
         end(&mut self.child);
     }
+}
+
+fn verdict(line: &[u8]) -> Option<Result<(), LoadError>> {
+    serde_json::from_slice(line).ok()
 }
 
 /// Nothing is left behind; a child that has ended already does not mind.
