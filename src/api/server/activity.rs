@@ -20,7 +20,7 @@ use super::Front;
 use crate::api::shortcut::Answering;
 
 /// How many looks make sure that a connection is silent. With more, it is closed more punctually.
-const LOOKS: u32 = 5;
+const LOOKS: u32 = 4;
 
 /// Counts of one connection.
 #[derive(Default)]
@@ -39,16 +39,16 @@ impl Activity {
         self.spoke.load(Ordering::Relaxed)
     }
 
-    pub fn writes(&self) {
+    pub fn note_write(&self) {
         self.writes.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Done when for about `idle` no request was in flight and nothing of an answer left; what arrives counts only once it
-    /// is a request, so sending one byte now and then holds no connection.
+    /// Done when for `idle`, or up to a quarter more, no request was in flight and nothing of an answer left; what arrives
+    /// counts only once it is a request, so sending one byte now and then holds no connection.
     pub async fn silence(&self, idle: Duration) {
         let (mut silent, mut writes_before) = (0, 0);
         while silent < LOOKS {
-            sleep(idle / (LOOKS - 1)).await;
+            sleep(idle / LOOKS).await;
             let writes = self.writes.load(Ordering::Relaxed);
             let is_kept = self.is_multiplexed.load(Ordering::Relaxed)
                 || self.in_flight.load(Ordering::Relaxed) > 0

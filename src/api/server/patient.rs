@@ -55,7 +55,7 @@ impl Read for Patient {
 
 impl Write for Patient {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.activity.writes();
+        self.activity.note_write();
         self.step(cx, |stream, cx| stream.poll_write(cx, bytes))
     }
 
@@ -76,7 +76,7 @@ impl Write for Patient {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.activity.writes();
+        self.activity.note_write();
         self.step(cx, |stream, cx| stream.poll_write_vectored(cx, slices))
     }
 }
