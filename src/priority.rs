@@ -42,17 +42,9 @@ pub fn give_way() {
 /// For a thread that computes, between two steps: lets those that answer have the core if they want it. Does nothing on
 /// threads that answer themselves, and next to nothing where nobody waits.
 pub fn step_done() {
-    if !GIVES_WAY.get() {
-        return;
-    }
-    let now = Instant::now();
-    match TURN_BEGAN.get() {
-        Some(began) if now - began < TURN => {}
-        Some(_) => {
-            thread::yield_now();
-            TURN_BEGAN.set(Some(Instant::now()));
-        }
-        None => TURN_BEGAN.set(Some(now)),
+    if GIVES_WAY.get() && TURN_BEGAN.get().is_none_or(|began| began.elapsed() >= TURN) {
+        thread::yield_now();
+        TURN_BEGAN.set(Some(Instant::now()));
     }
 }
 

@@ -61,11 +61,17 @@ impl Call {
         request
     }
 
-    /// Undoes [`Call::into_request`]; `None` for a request that has not been through here.
-    pub async fn of(mut request: Request) -> Option<Box<Self>> {
-        let context = request.extensions_mut().remove()?;
-        let body = body::whole(std::mem::take(request.body_mut())).await?;
-        Some(Box::new(Self { request, context, body }))
+    /// Undoes [`Call::into_request`].
+    ///
+    /// # Errors
+    /// An answer, for a request that has not been through here.
+    pub async fn of(mut request: Request) -> Result<Box<Self>, Response> {
+        let context = request.extensions_mut().remove();
+        let body = body::whole(std::mem::take(request.body_mut())).await;
+        match (context, body) {
+            (Some(context), Some(body)) => Ok(Box::new(Self { request, context, body })),
+            _ => Err(problem::refuse(problem::Dialect::of(request.uri().path()), problem::Refusal::Internal)),
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use super::pieces::Pieces;
 use super::problem::{self, Refusal, refuse_to, respond_to};
 use super::{App, Call, Context, offload, stamp};
 use crate::model::Selector;
-use crate::serving::{self, Error, Problem};
+use crate::serving::{self, Error};
 
 pub use answer::{Layout, encode};
 pub use body::{Decoded, decode};
@@ -88,8 +88,8 @@ impl From<Refusal> for Failure {
 /// A request that came by the router.
 async fn reopened(app: &App, selector: Selector, request: Request) -> Response {
     match Call::of(request).await {
-        Some(call) => respond(app, selector, call).await,
-        None => problem::refuse(problem::Dialect::Problem, Refusal::Internal),
+        Ok(call) => respond(app, selector, call).await,
+        Err(refused) => refused,
     }
 }
 
@@ -117,16 +117,13 @@ async fn answer(app: &App, selector: Selector, call: &mut Call) -> Result<Respon
     let checkout = app.serving.checkout(&selector)?;
     let model = checkout.description();
     let since = Instant::now();
-    let unreadable = |fault: Problem| {
-        checkout.refused(since.elapsed());
-        Error::of(model, fault)
-    };
-    let options = Options::read(request.uri(), request.headers()).map_err(|invalid| unreadable(invalid.into()))?;
+    let options =
+        Options::read(request.uri(), request.headers()).map_err(|invalid| checkout.unreadable(since, invalid))?;
     let Options { non_finite, shape, outputs } = options;
     let described = Arc::clone(model);
     let decoding = move || decode(body_type, body, shape.as_deref(), &described);
     let decoded = offload::run(&context.place, bytes, decoding).await;
-    let mut decoded = decoded.map_err(|fault| unreadable(fault.into()))?;
+    let mut decoded = decoded.map_err(|fault| checkout.unreadable(since, fault))?;
     decoded.outputs = outputs.or(decoded.outputs);
     answer_type.must_suit(model, decoded.outputs.as_deref())?;
 

@@ -17,6 +17,7 @@ use super::lane::{How, Lane, Observer, Status};
 use super::pool::InlineSlot;
 use super::profile::Profile;
 use super::queues::LaneId;
+use super::worker::Single;
 use super::{Pool, Tuning, policy, split, worker};
 
 /// One model version's way to the compute slots. Dropping it gives the model back once its last job is done.
@@ -113,7 +114,11 @@ impl Batcher {
     }
 
     fn here_and_now(&self, asked: &Asked, slot: InlineSlot<'_>) -> Result<Computed, InferError> {
-        let run = || worker::compute_prepared(&self.lane, &asked.profile, &asked.inputs, asked.rows, slot.since());
+        let Asked { inputs, rows, profile, .. } = asked;
+        // Only what the model is prepared for is cheap.
+        let (queued, how, prepared) = (Duration::ZERO, How::Inline, true);
+        let single = Single { profile, inputs, rows: *rows, queued, how, prepared };
+        let run = || worker::compute(&self.lane, &single, slot.since());
         let (outputs, took) = catch_unwind(AssertUnwindSafe(run)).map_err(|_| Refused::Panicked)?;
         slot.release(took.ended);
         Ok(Computed { outputs: outputs?, queued: Duration::ZERO, computed: took.computed })

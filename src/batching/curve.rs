@@ -83,11 +83,9 @@ impl Curve {
         point.runs.fetch_add(1, Ordering::Relaxed);
         let Some(known) = point.nanoseconds() else { return point.keep(sample) };
         let mean = known * 0.9 + sample.min(known * 2.0) * 0.1;
-        let others = self.points.iter().enumerate().filter(|(other, _)| *other != at);
-        for (other, cost) in others.filter_map(|(_, other)| Some((other, other.nanoseconds()?))) {
-            other.keep(cost * mean / known);
+        for (point, cost) in self.points.iter().filter_map(|point| Some((point, point.nanoseconds()?))) {
+            point.keep(cost * mean / known);
         }
-        point.keep(mean);
     }
 
     /// Records a careful measurement, which replaces what was known of that size.

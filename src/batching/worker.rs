@@ -33,34 +33,36 @@ pub struct Took {
     pub ended: Instant,
 }
 
-/// One run, now, for one request as it is, which the model is prepared for.
-pub fn compute_prepared(
-    lane: &Lane,
-    profile: &Profile,
-    inputs: &[Tensor],
-    rows: usize,
-    begun: Instant,
-) -> (Result<Vec<Tensor>, RunError>, Took) {
+/// A request that is run as it is.
+pub struct Single<'r> {
+    pub profile: &'r Profile,
+    pub inputs: &'r [Tensor],
+    pub rows: usize,
+    pub queued: Duration,
+    pub how: How,
+    /// Whether the model is prepared for it.
+    pub prepared: bool,
+}
+
+/// One run, now, for one request.
+pub fn compute(lane: &Lane, single: &Single<'_>, begun: Instant) -> (Result<Vec<Tensor>, RunError>, Took) {
+    let Single { profile, inputs, rows, queued, how, prepared } = *single;
     let (outputs, took) = timed(lane, inputs, begun);
     let Took { computed, ended } = took;
-    let (queued, succeeded) = (&[Duration::ZERO], outputs.is_ok());
-    lane.observer.ran(&Ran { rows, queued, computed, ended, succeeded, how: How::Inline });
-    if succeeded {
+    lane.observer.ran(&Ran { rows, queued: &[queued], computed, ended, succeeded: outputs.is_ok(), how });
+    // A failed run says nothing about what a good one costs, and one that had to be prepared does not come again.
+    if prepared && outputs.is_ok() {
         profile.curve.learn(rows, computed);
     }
     (outputs, took)
 }
 
-/// One run for one request as it is.
-fn compute(lane: &Lane, job: &Job, queued: Duration, how: How) -> (Result<Vec<Tensor>, RunError>, Duration) {
+/// The same for one that waited.
+fn compute_job(lane: &Lane, job: &Job, queued: Duration, how: How) -> (Result<Vec<Tensor>, RunError>, Duration) {
     let prepared = lane.session.is_prepared(&job.inputs);
-    let (outputs, Took { computed, ended }) = timed(lane, &job.inputs, Instant::now());
-    lane.observer.ran(&Ran { rows: job.rows, queued: &[queued], computed, ended, succeeded: outputs.is_ok(), how });
-    // A failed run says nothing about what a good one costs, and one that had to be prepared does not come again.
-    if prepared && outputs.is_ok() {
-        job.profile.curve.learn(job.rows, computed);
-    }
-    (outputs, computed)
+    let single = Single { profile: &job.profile, inputs: &job.inputs, rows: job.rows, queued, how, prepared };
+    let (outputs, took) = compute(lane, &single, Instant::now());
+    (outputs, took.computed)
 }
 
 fn alone(lane: &Lane, job: Job, begun: Instant, how: How) {
@@ -69,9 +71,9 @@ fn alone(lane: &Lane, job: Job, begun: Instant, how: How) {
         // A shape nobody prepared for is rounded up to one that is used anyway.
         Some(padding) => match stacked(lane, &[&job], job.rows, padding, how, begun) {
             Some((mut answers, computed)) if answers.len() == 1 => (Ok(answers.remove(0)), computed),
-            _ => compute(lane, &job, queued, how),
+            _ => compute_job(lane, &job, queued, how),
         },
-        None => compute(lane, &job, queued, how),
+        None => compute_job(lane, &job, queued, how),
     };
     // An error means that the caller has left: nobody to tell.
     let _ = job.answer.send(answer(outputs, queued, computed));
@@ -98,7 +100,7 @@ fn together(lane: &Lane, jobs: Vec<Job>, begun: Instant, how: How) -> Duration {
     let Some((answers, computed)) = outcome else {
         let again = |job: Job| {
             let queued = begun.saturating_duration_since(job.submitted);
-            let (outputs, computed) = compute(lane, &job, queued, How::Again);
+            let (outputs, computed) = compute_job(lane, &job, queued, How::Again);
             let _ = job.answer.send(answer(outputs, queued, computed));
         };
         jobs.into_iter().for_each(again);

@@ -3,7 +3,7 @@
 //! a model that has one.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::batching::{InferError, Refused};
 use crate::model::{Description, ModelName, Port, Selector};
@@ -112,10 +112,13 @@ impl Checkout {
         result.map(|(response, _)| response).map_err(|problem| Error::of(&self.servable.description, problem))
     }
 
-    /// Books a request that was meant for the model and could not be read as an invalid one.
-    pub fn refused(&self, took: Duration) {
+    /// The error of a request that was meant for the model and could not be read, which is booked as an invalid one that
+    /// began at `since`.
+    pub fn unreadable(&self, since: Instant, fault: impl Into<Problem>) -> Error {
+        let took = since.elapsed();
         self.servable.counters.fail.add(took);
         self.servable.metrics.request_finished(Outcome::Invalid, took);
+        Error::of(&self.servable.description, fault)
     }
 }
 

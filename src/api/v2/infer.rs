@@ -43,8 +43,8 @@ pub(in crate::api) async fn exact_version(State(app): State<Arc<App>>, request: 
 /// A request that came by the router.
 async fn reopened(app: &App, selector: Selector, request: Request) -> Response {
     match Call::of(request).await {
-        Some(call) => respond(app, selector, call).await,
-        None => problem::refuse(problem::Dialect::Oip, problem::Refusal::Internal),
+        Ok(call) => respond(app, selector, call).await,
+        Err(refused) => refused,
     }
 }
 
@@ -68,10 +68,7 @@ async fn infer(
     let checkout = app.serving.checkout(&selector)?;
     let model = checkout.description();
     let since = Instant::now();
-    let unreadable = |fault| {
-        checkout.refused(since.elapsed());
-        Error::of(model, fault)
-    };
+    let unreadable = |fault| checkout.unreadable(since, fault);
     let framed = divide(headers, body).map_err(unreadable)?;
     let message = understand(context, model, framed).await.map_err(unreadable)?;
 

@@ -73,8 +73,8 @@ impl Stage {
     /// Has a model tried. Blocking, for up to `time`.
     pub fn rehearse(&mut self, source: &ModelSource, time: Duration) -> std::io::Result<Ending> {
         self.rehearsed += 1;
-        // One that was given too much would be taken for this model's.
-        if self.talk.said.try_iter().any(|line| verdict(&line).is_some()) {
+        // A verdict too many would be taken for this model's.
+        if self.talk.said.try_iter().any(|line| verdict_in(&line).is_some()) {
             return self.died();
         }
         let folder = source.directory.as_deref().map(Path::as_os_str).map(OsStr::as_bytes);
@@ -87,11 +87,12 @@ impl Stage {
         let begun = Instant::now();
         loop {
             match self.talk.said.recv_timeout(time.saturating_sub(begun.elapsed())) {
-                Ok(line) => match verdict(&line) {
-                    Some(verdict) => return Ok(Ending::Verdict(verdict)),
-                    // A library may have something to say, too.
-                    None => continue,
-                },
+                // A library may have something to say, too.
+                Ok(line) => {
+                    if let Some(verdict) = verdict_in(&line) {
+                        return Ok(Ending::Verdict(verdict));
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => return Ok(Ending::TookTooLong),
                 Err(RecvTimeoutError::Disconnected) => return self.died(),
             }
@@ -137,7 +138,7 @@ impl Drop for Stage {
     }
 }
 
-fn verdict(line: &[u8]) -> Option<Result<(), LoadError>> {
+fn verdict_in(line: &[u8]) -> Option<Result<(), LoadError>> {
     serde_json::from_slice(line).ok()
 }
 

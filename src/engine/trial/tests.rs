@@ -93,7 +93,7 @@ fn small_models_share_a_child_until_there_is_nothing_more_to_load() {
 
 #[test]
 fn what_one_model_leaves_behind_is_held_against_no_other() {
-    // The first is good; whatever comes next in the same child dies, is refused for its memory, or is answered too often.
+    // The first is good; whatever comes next in the same child ends it, or is refused for its memory.
     let spoilt = [
         r#"[ $n = 2 ] && kill -SEGV $$; echo '{"Ok":null}'"#,
         r#"[ $n = 2 ] && echo '{"Err":{"Trial":"no memory"}}' || echo '{"Ok":null}'"#,
