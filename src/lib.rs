@@ -5,6 +5,7 @@
 //! and goes down through [`serving`], [`registry`], [`batching`] and [`engine`], and its answer comes back the same way.
 
 // Floor 0: words that know nothing of ours.
+pub mod memory;
 pub mod priority;
 pub mod tensor;
 pub mod units;

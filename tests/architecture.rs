@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// From the ground up. A module may import from lower floors only.
 const FLOORS: &[(&str, u8)] = &[
+    ("memory", 0),
     ("priority", 0),
     ("tensor", 0),
     ("units", 0),

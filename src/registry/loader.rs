@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::batching::Pool;
 use crate::engine::{Engine, Loaded, ModelSource, Wishes, trial};
+use crate::memory;
 use crate::model::{Description, Digest, ModelId, ModelName, Version};
 use crate::telemetry::Metrics;
 
@@ -87,6 +88,7 @@ impl Registry {
             }
         });
         self.engine.rest();
+        memory::give_back();
         let mut outcomes = outcomes.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         outcomes.sort_by(|a, b| (&a.name, a.version).cmp(&(&b.name, b.version)));
         outcomes

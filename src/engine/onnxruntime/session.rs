@@ -13,6 +13,7 @@ use super::values::{self, Lent};
 use super::words;
 use crate::engine::tract::outline::{Categories, Outline};
 use crate::engine::{LoadError, ModelSource, RunError, Session, guard, request};
+use crate::memory::GivenBack;
 use crate::model::{ClassLabels, GraphSummary, Port, Signature};
 use crate::tensor::{DataType, Shape, Tensor};
 
@@ -30,6 +31,7 @@ pub struct OnnxRuntimeSession {
     /// The node that makes a number of NaN.
     hides_nan: Option<String>,
     stored_bytes: u64,
+    _given_back: GivenBack,
 }
 
 impl OnnxRuntimeSession {
@@ -47,7 +49,19 @@ impl OnnxRuntimeSession {
         let pool = Pool::new(recipe, slots, stored_bytes).map_err(LoadError::Engine)?;
         let (signature, sample) = interface::signature(&mut outline, &pool)?;
         let Outline { summary, classes, categories, divides, hides_nan, chance, .. } = outline;
-        Ok(Self { signature, summary, classes, sample, categories, pool, divides, chance, hides_nan, stored_bytes })
+        Ok(Self {
+            signature,
+            summary,
+            classes,
+            sample,
+            categories,
+            pool,
+            divides,
+            chance,
+            hides_nan,
+            stored_bytes,
+            _given_back: GivenBack,
+        })
     }
 
     fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {

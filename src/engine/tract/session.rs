@@ -5,6 +5,7 @@ use super::nan;
 use super::plans::{Plans, shapes};
 use super::samples::Categories;
 use crate::engine::{RunError, Session, guard, request};
+use crate::memory::GivenBack;
 use crate::model::{ClassLabels, GraphSummary, Signature};
 use crate::tensor::{Shape, Tensor};
 
@@ -17,6 +18,7 @@ pub struct TractSession {
     /// Bytes of weights beyond the graph's tensors: those in attributes (linear models, trees), which operators of our
     /// own hold once for all plans.
     attribute_bytes: u64,
+    _given_back: GivenBack,
 }
 
 /// What can be told about a model without running it.
@@ -30,7 +32,7 @@ pub struct About {
 impl TractSession {
     pub fn new(about: About, plans: Plans, sample: Vec<Shape>, nan_stoppers: nan::Stoppers, file_bytes: usize) -> Self {
         let attribute_bytes = (file_bytes as u64).saturating_sub(about.summary.weight_bytes);
-        Self { about, plans, sample, nan_stoppers, attribute_bytes }
+        Self { about, plans, sample, nan_stoppers, attribute_bytes, _given_back: GivenBack }
     }
 
     fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
