@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::priority;
+use crate::priority::{self, Computing};
 use crate::telemetry::Metrics;
 
 use super::calibration::Calibration;
@@ -241,12 +241,13 @@ impl Drop for InlineSlot<'_> {
 struct BusySlot<'m> {
     metrics: &'m Metrics,
     since: Instant,
+    _computing: Computing,
 }
 
 impl<'m> BusySlot<'m> {
     fn take(metrics: &'m Metrics) -> Self {
         metrics.slot_taken();
-        Self { metrics, since: Instant::now() }
+        Self { metrics, since: Instant::now(), _computing: Computing::begin() }
     }
 
     /// Says how long it was busy.

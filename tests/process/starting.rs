@@ -50,3 +50,28 @@ fn models_that_are_not_there_are_named() {
     let unknown = ["--models", "models/iris", "--default-model", "rose", "--listen", "127.0.0.1:0"];
     Outcome::of(&mut onnxd(&unknown)).failed(1, &["rose", "iris"]);
 }
+
+#[test]
+fn threads_that_compute_give_way_to_those_that_answer() {
+    let server = Server::start_ready(&["serve", "--models", "models/iris", "--threads", "2"]);
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.id())).expect("Linux");
+    // Behind the name, which stands in brackets, the 17th field is the niceness and the 39th the policy: see proc(5).
+    let priorities = tasks.map(|task| {
+        let stat = std::fs::read_to_string(task.unwrap().path().join("stat")).expect("a thread");
+        let (before, behind) = stat.rsplit_once(')').expect("a name");
+        let fields: Vec<&str> = behind.split_whitespace().collect();
+        (before.contains("(compute-"), fields[16].parse::<i32>().unwrap(), fields[38].parse::<i32>().unwrap())
+    });
+    let (computing, answering): (Vec<_>, Vec<_>) = priorities.partition(|&(computes, ..)| computes);
+    let least = answering.iter().map(|&(_, nice, _)| nice).min().expect("one at least");
+    assert_eq!(computing.len(), 2);
+    assert!(
+        computing.iter().all(|&(_, nice, policy)| nice > least && matches!(policy, NORMAL | IDLE)),
+        "{computing:?}"
+    );
+    assert!(answering.iter().all(|&(_, _, policy)| policy == NORMAL), "{answering:?}");
+}
+
+/// Policies of the scheduler, as sched(7) counts them.
+const NORMAL: i32 = 0;
+const IDLE: i32 = 5;

@@ -18,6 +18,7 @@ use tokio::time::sleep;
 
 use super::Front;
 use crate::api::shortcut::Answering;
+use crate::priority;
 
 /// How many looks make sure that a connection is silent. With more, it is closed more punctually.
 const LOOKS: u32 = 4;
@@ -97,5 +98,6 @@ impl Future for InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.activity.in_flight.fetch_sub(1, Ordering::Relaxed);
+        priority::answered();
     }
 }
