@@ -32,10 +32,10 @@ fn words(script: &str) -> String {
 
 #[test]
 fn an_answer_is_taken_as_it_is() {
+    // What it says before it is asked would count as a verdict too many, if it came that early.
     assert_eq!(child(r#"read head; echo '{"Ok":null}'"#, Duration::from_secs(20)), Ok(()));
-    assert_eq!(child(r#"echo '{"Ok":null}'"#, Duration::from_secs(20)), Ok(()));
     assert_eq!(
-        child(r#"echo '{"Err":{"Malformed":"no graph"}}'"#, Duration::from_secs(20)),
+        child(r#"read head; echo '{"Err":{"Malformed":"no graph"}}'"#, Duration::from_secs(20)),
         Err(LoadError::Malformed("no graph".into()))
     );
 }
