@@ -35,7 +35,7 @@ enum Manner {
     Not,
     /// It gets less, and nobody is let in before its turn is over.
     Nicer,
-    /// Whoever else wants to run does so at once.
+    /// Whoever else of this process wants to run does so at once.
     Idle,
 }
 
@@ -84,7 +84,7 @@ fn become_idle() -> bool {
 /// For a thread that computes, between two steps: lets those that answer have the core if they want it. Does nothing on
 /// threads that answer themselves, and next to nothing where nobody waits.
 pub fn step_done() {
-    if MANNER.get() == Manner::Nicer && TURN_BEGAN.get().is_none_or(|began| began.elapsed() >= TURN) {
+    if MANNER.get() != Manner::Not && TURN_BEGAN.get().is_none_or(|began| began.elapsed() >= TURN) {
         thread::yield_now();
         TURN_BEGAN.set(Some(Instant::now()));
     }
