@@ -11,8 +11,8 @@ pub const CHEAP: Duration = Duration::from_micros(250);
 /// What is gathered on a thread of the server may take so long altogether; more goes to the compute threads.
 pub const CHEAP_GATHERED: Duration = Duration::from_millis(1);
 
-/// Gathering costs each request about a microsecond (a channel and a copy), so a row has to save more than that.
-const GATHER_GAIN_NS: f64 = 2_000.0;
+/// A job of its own costs about a microsecond (a channel and a copy), so gathering and cutting have to save more than that.
+const JOB_NS: f64 = 2_000.0;
 
 /// A run that serves the queue nearly as soon and is smaller answers its first requests sooner.
 const NEARLY: f64 = 1.1;
@@ -30,7 +30,7 @@ const MOST_PARTS: usize = 256;
 pub fn gathers(curve: &Curve, most: usize) -> bool {
     let size = most.min(8).min(curve.largest());
     let per_row = |rows: usize| Some(curve.nanoseconds(rows)? / rows as f64);
-    size > 1 && matches!((per_row(1), per_row(size)), (Some(one), Some(many)) if one - many >= GATHER_GAIN_NS)
+    size > 1 && matches!((per_row(1), per_row(size)), (Some(one), Some(many)) if one - many >= JOB_NS)
 }
 
 /// Whether requests that were gathered and run together gained by it: two at a time may cost what they cost alone where
@@ -38,7 +38,7 @@ pub fn gathers(curve: &Curve, most: usize) -> bool {
 pub fn was_worth_gathering(requests: usize, rows: usize, curve: &Curve) -> bool {
     let alone = curve.nanoseconds((rows / requests.max(1)).max(1));
     let gain = |(alone, together): (f64, f64)| alone - together / requests as f64;
-    requests > 1 && alone.zip(curve.nanoseconds(size_for(rows))).is_some_and(|costs| gain(costs) >= GATHER_GAIN_NS)
+    requests > 1 && alone.zip(curve.nanoseconds(size_for(rows))).is_some_and(|costs| gain(costs) >= JOB_NS)
 }
 
 /// Whether to look for others that are ready, after so many runs in a row that gained nothing by it: always at first, and
@@ -80,10 +80,10 @@ pub fn part_rows(rows: usize, curve: &Curve, slots: usize) -> usize {
     let measured = || SIZES.into_iter().take_while(|&size| size <= curve.largest());
     let cheapest = curve.cheapest_row();
     let best = measured().find(|&size| per_row(size) <= cheapest * NEARLY).unwrap_or(1);
-    let fewest = rows.div_ceil(MOST_PARTS);
+    let in_parts = rows as f64 * (per_row(best) + JOB_NS / best as f64);
     // More rows at a time cost more for each: as few as is best, on every core.
-    if per_row(curve.largest().max(1)) > cheapest * NEARLY && best < rows {
-        return best.max(fewest);
+    if best < rows && whole > in_parts * NEARLY {
+        return best.max(rows.div_ceil(MOST_PARTS));
     }
     if whole < WORTH_SPLITTING.as_nanos() as f64 {
         return rows;
@@ -182,6 +182,8 @@ mod tests {
         assert_eq!(part_rows(8, &conv(), 1), 1);
         assert_eq!(part_rows(1000, &conv(), 1), 4, "not more than so many parts");
         assert_eq!(part_rows(1, &conv(), 2), 1);
+        let quick = curve(&[(1, 1), (8, 16), (64, 128)]);
+        assert_eq!(part_rows(64, &quick, 1), 64, "handing over a row costs more than it");
         assert_eq!(part_rows(8, &Curve::default(), 2), 8);
     }
 }
