@@ -14,7 +14,7 @@ pub fn give_back() {
 }
 
 /// The last field of what holds a lot of memory: gives it back after the fields before it have been dropped.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct GivenBack;
 
 impl Drop for GivenBack {
