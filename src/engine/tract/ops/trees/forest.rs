@@ -10,7 +10,7 @@ use super::sweep::{self, Sweep};
 use super::walk::{self, LANES};
 
 /// Groups of [`LANES`] rows that walk a tree before the next tree's turn.
-const GROUPS: usize = 8;
+const GROUPS: usize = 4;
 
 #[derive(Debug)]
 pub struct Forest<R: Real> {

@@ -1,7 +1,7 @@
 //! The two precisions in which trees are walked, and their order-preserving integers. Every number has a key such that
 //! `a <= b` exactly when `key(a) <= key(b)`; that turns "less" into "less or equal" of the key before, and leaves room
 //! for a key above and one below all numbers, with which NaN goes where a node sends it. So one integer comparison does
-//! for every mode of a node.
+//! for every mode of a node. Keys are unsigned: what is less leaves a carry, which a step of a walk adds in one instruction.
 
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div};
@@ -46,7 +46,7 @@ pub trait Real:
 }
 
 macro_rules! real {
-    ($real:ty, $key:ty, $bits:ty) => {
+    ($real:ty, $key:ty) => {
         impl Real for $real {
             type Key = $key;
 
@@ -67,8 +67,9 @@ macro_rules! real {
             #[inline(always)]
             fn key(self, nan: $key) -> $key {
                 // Adding nought makes one zero of the two.
-                let bits = (self + 0.0).to_bits() as $key;
-                let key = bits ^ (((bits >> (<$key>::BITS - 1)) as $bits) >> 1) as $key;
+                let bits = (self + 0.0).to_bits();
+                let sign = (bits >> (<$key>::BITS - 1)).wrapping_neg();
+                let key = bits ^ (sign | !(<$key>::MAX >> 1));
                 if self.is_nan() { nan } else { key }
             }
 
@@ -78,12 +79,12 @@ macro_rules! real {
 
             #[inline(always)]
             fn store(self) -> $key {
-                self.to_bits() as $key
+                self.to_bits()
             }
 
             #[inline(always)]
             fn load(stored: $key) -> Self {
-                Self::from_bits(stored as $bits)
+                Self::from_bits(stored)
             }
 
             #[inline(always)]
@@ -99,8 +100,8 @@ macro_rules! real {
     };
 }
 
-real!(f32, i32, u32);
-real!(f64, i64, u64);
+real!(f32, u32);
+real!(f64, u64);
 
 #[cfg(test)]
 mod tests {

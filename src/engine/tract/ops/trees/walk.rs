@@ -1,18 +1,18 @@
-//! The walks themselves: eight at a time, so that while one waits for memory the others go on. Either eight rows walk
-//! one tree, or one row walks eight trees.
+//! The walks themselves: several at a time, so that while one waits for memory the others go on. Either several rows walk
+//! one tree, or one row walks several trees.
 
 use super::layout::{Index, Node, Root};
 
-/// How many walks are in flight.
-pub const LANES: usize = 8;
+/// How many walks are in flight. With fewer a processor waits; more do not fit its registers.
+pub const LANES: usize = 16;
 
-/// The leaves that eight rows reach in one tree. `row` holds the columns of the eight rows.
+/// The leaves that so many rows reach in one tree. `row` holds their columns.
 #[inline]
 pub fn rows<K: Copy + Ord, I: Index>(nodes: &[Node<K, I>], row: &[[K; LANES]], root: Root) -> [K; LANES] {
     walk(nodes, [root.at as usize; LANES], root.usual, root.longest, |column, lane| row[column][lane])
 }
 
-/// The leaves that one row reaches in eight trees.
+/// The leaves that one row reaches in so many trees.
 #[inline]
 pub fn trees<K: Copy + Ord, I: Index>(nodes: &[Node<K, I>], row: &[K], roots: &[Root; LANES]) -> [K; LANES] {
     let usual = roots.iter().map(|root| root.usual).max().unwrap_or(0);
