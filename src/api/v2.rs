@@ -11,9 +11,15 @@ pub(super) mod repository;
 pub(super) mod statistics;
 
 use axum::response::Response;
+use bytes::Bytes;
 
 use super::problem;
-use crate::serving;
+use crate::{codec, serving};
+
+/// The inputs of a request that is JSON alone.
+pub fn inputs_of(json: &[u8]) -> codec::Result<Vec<serving::Input>> {
+    message::read(json, Bytes::new()).map(|message| message.inputs)
+}
 
 /// An error as this protocol spells it.
 fn refused(error: &serving::Error) -> Response {

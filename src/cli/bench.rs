@@ -1,6 +1,6 @@
 //! `onnxd bench`: how fast a server answers, or how fast a model file runs without one. Measures levels of load one after the
 //! other, several targets in turn, and says what came of it as a table and as JSON. Deliberately not a general HTTP load
-//! generator: one request, sent many times, over HTTP/1.1.
+//! generator: one request, or a few in turn, sent many times over HTTP/1.1.
 
 mod answer;
 mod body;
@@ -83,20 +83,24 @@ pub(super) struct Bench {
     #[arg(long, value_name = "NAME[/VERSION]")]
     model: Option<String>,
 
-    /// Rows of a request that is made here; with --body, how many that has
+    /// Rows of a request that is made here; with --body and --bodies, how many that has
     #[arg(long, value_name = "COUNT", default_value = "1", value_parser = count)]
     rows: usize,
 
     /// How a request that is made here is written [default: v2-json, or what the path asks for]
-    #[arg(long, value_name = "FORMAT", conflicts_with = "body")]
+    #[arg(long, value_name = "FORMAT", conflicts_with = "given")]
     format: Option<Format>,
 
     /// Body to send: a file, - for standard input, or @ followed by the text itself
-    #[arg(long, value_name = "FILE|-|@TEXT")]
+    #[arg(long, value_name = "FILE|-|@TEXT", group = "given")]
     body: Option<String>,
 
-    /// Type of that body [default: application/json]
-    #[arg(long, value_name = "TYPE", requires = "body")]
+    /// Bodies to send in turn, one on each line: a file, or - for standard input
+    #[arg(long, value_name = "FILE|-", group = "given")]
+    bodies: Option<String>,
+
+    /// Type of what is sent [default: application/json]
+    #[arg(long, value_name = "TYPE", requires = "given")]
     content_type: Option<String>,
 
     /// Header to send, as 'name: value'; may be given several times
@@ -190,18 +194,18 @@ impl Bench {
         let named = named.collect::<Result<Vec<_>, _>>()?;
         let wanted = Wanted { model: self.model.clone(), rows: self.rows, seed: self.seed };
         let asked = Asked { wanted: wanted.clone(), format: self.format, timeout: self.timeout.0.0 };
-        let mut message = self.message()?;
+        let mut messages = self.messages()?;
         let slots = self.connections.iter().copied().max().unwrap_or(self.threads);
         let mut targets = Vec::new();
         for named in named {
             targets.push(match named {
-                Named::File(path) => Target::file(path, &self.engine, slots, &wanted)?,
+                Named::File(path) => Target::file(path, &self.engine, slots, &wanted, messages.as_deref())?,
                 Named::Url(url) => {
-                    let message = match &message {
-                        Some(message) => message,
-                        None => message.insert(self.with_headers(asked.of(&url)?)?),
+                    let messages = match &messages {
+                        Some(messages) => messages,
+                        None => messages.insert(vec![self.with_headers(asked.of(&url)?)?]),
                     };
-                    Target::server(url, message)
+                    Target::server(url, messages)
                 }
             });
         }

@@ -139,6 +139,21 @@ fn every_way_to_ask_is_a_success() {
         let quick = [arguments, &["--connections", "2", "--fail-on-errors"]].concat();
         assert!(number(&levels(bench(&quick))[0]["requests"]) > 0, "{arguments:?}");
     }
+    // In turn: with one row and with three, which the server counts.
+    let before = answered(&server);
+    let three = r#"{"inputs": {"measurements": [[5.1, 3.5, 1.4, 0.2], [4.9, 3.0, 1.4, 0.2], [4.7, 3.2, 1.3, 0.2]]}}"#;
+    std::fs::write(&body, format!("[[5.1, 3.5, 1.4, 0.2]]\n\n{three}\n")).expect("a file");
+    let predict = format!("{url}/predict/iris");
+    let bodies = ["--bodies", body.to_str().expect("a path"), "--warm-up", "0"];
+    let mut sent = 1; // It is asked once to find out whether it answers.
+    for level in levels(bench(&[&[&*predict, "--connections", "1"][..], &bodies].concat())) {
+        sent += number(&level["requests"]);
+    }
+    let after = answered(&server);
+    assert_eq!(after.0 - before.0, sent);
+    // The first of them was the one with one row, and they began with that again.
+    assert_eq!(after.1 - before.1, 1 + 2 * (sent - 1) - (sent - 1) % 2);
+    bench(&[&[&*predict, "--bodies", "/dev/null"][..]].concat()).failed(1, &["--bodies", "no line"]);
     let told = Outcome::told(onnxd(&["bench", &infer, "--body", "-", "--warm-up", "0"]).args(QUICK), ROW).succeeded();
     assert!(told.contains(&infer));
 }
@@ -180,6 +195,11 @@ fn a_model_file_is_run_in_process() {
     let of_two = levels(bench(&["tests/fixtures/models/two_inputs.onnx", "--connections", "1,2"]));
     assert_eq!(of_two.iter().map(|level| number(&level["connections"])).collect::<Vec<_>>(), [1, 2]);
     levels(bench(&["tests/fixtures/models/identity_string.onnx"]));
+    for body in [ROW, "[[5.1, 3.5, 1.4, 0.2], [4.9, 3.0, 1.4, 0.2]]"] {
+        levels(bench(&["models/iris/2/model.onnx", "--body", &format!("@{body}")]));
+    }
+    bench(&["models/iris/2/model.onnx", "--body", "@[[5.1, 3.5]]"]).failed(1, &["model.onnx"]);
+    bench(&["models/iris/2/model.onnx", "--body", "@[[5.1, null]]"]).failed(1, &["model.onnx", "null"]);
     levels(bench(&["tests/fixtures/models/fixed_batch.onnx"]));
     bench(&["tests/fixtures/models/fixed_batch.onnx", "--rows", "3"]).failed(1, &["takes no rows"]);
     bench(&["tests/fixtures/refused/garbage.onnx"]).failed(1, &["garbage.onnx"]);

@@ -13,6 +13,7 @@ use super::inputs;
 use super::request::{Message, Request};
 use super::url::Url;
 use crate::api::predict::{BodyType, decode};
+use crate::api::v2;
 use crate::model::{Description, Digest, Dim, GraphSummary, ModelCard, ModelId, Port, Signature, Version};
 use crate::serving::{Input, Payload};
 use crate::tensor::{DataType, Shape, Tensor};
@@ -144,27 +145,44 @@ fn of_example(told: &Value, ports: &[Port]) -> Option<Vec<Tensor>> {
     let body = serde_json::to_vec(told.get("example")?.get("body")?).ok()?;
     let features = told["features"].as_array().map(Vec::as_slice).unwrap_or_default();
     let features: Vec<String> = features.iter().filter_map(Value::as_str).map(Into::into).collect();
+    read(body.into(), ports, &features).ok().flatten()
+}
+
+/// The inputs that a body gives a model, as the server would read it. Fails with what is wrong with the body.
+pub(super) fn tensors_of(body: Bytes, ports: &[Port], features: &[String]) -> Result<Vec<Tensor>, String> {
+    let fit = |tensors| fitted(tensors, ports, None);
+    read(body, ports, features)?.and_then(fit).ok_or_else(|| "the body does not give the model's inputs".into())
+}
+
+/// A body of either protocol. `None` where it is sound but does not fit the model.
+fn read(body: Bytes, ports: &[Port], features: &[String]) -> Result<Option<Vec<Tensor>>, String> {
+    let named = |inputs: Vec<Input>| {
+        let find = |port: &Port| inputs.iter().find(|input| input.name == port.name).map(|input| input.tensor.clone());
+        ports.iter().map(find).collect::<Option<Vec<_>>>()
+    };
+    if let Ok(inputs) = v2::inputs_of(&body) {
+        return Ok(named(inputs));
+    }
     let described = Description {
-        id: ModelId { name: "model".parse().ok()?, version: Version(1), digest: Digest([0; 32]) },
+        id: ModelId { name: "model".parse().map_err(|_| "no name")?, version: Version(1), digest: Digest([0; 32]) },
         signature: Signature { inputs: ports.to_vec(), outputs: Vec::new() },
-        card: ModelCard { features: features.clone(), ..ModelCard::default() },
+        card: ModelCard { features: features.to_vec(), ..ModelCard::default() },
         graph: GraphSummary::default(),
         sample: Vec::new(),
         engine: "",
         engine_choice: None,
     };
-    let named = |inputs: Vec<Input>| {
-        let find = |port: &Port| inputs.iter().find(|input| input.name == port.name).map(|input| input.tensor.clone());
-        ports.iter().map(find).collect::<Option<Vec<_>>>()
-    };
-    match decode(BodyType::Json, Bytes::from(body), None, &described).ok()?.payload {
+    let decoded = decode(BodyType::Json, body, None, &described).map_err(|error| error.to_string())?;
+    Ok(match decoded.payload {
         Payload::Named(inputs) => named(inputs),
         Payload::Sole(input) => Some(vec![input.tensor]),
         Payload::Records { columns, rows } => match ports {
-            [port] if !features.is_empty() => Some(vec![side_by_side(&columns, rows, &features, port.datatype)?]),
+            [port] if !features.is_empty() => {
+                side_by_side(&columns, rows, features, port.datatype).map(|rows| vec![rows])
+            }
             _ => named(columns),
         },
-    }
+    })
 }
 
 /// Columns of one value per row as one tensor.

@@ -1,4 +1,4 @@
-//! The message that the flags of the command line describe, and what they change in one that was made otherwise.
+//! The messages that the flags of the command line describe, and what they change in one that was made otherwise.
 
 use std::io::Read;
 
@@ -7,32 +7,45 @@ use super::Bench;
 use super::request::{Message, header};
 
 impl Bench {
-    /// What to send, if the flags say it.
-    pub(super) fn message(&self) -> Result<Option<Message>, Failure> {
-        let body = match self.body.as_deref() {
-            None if self.method.is_none() || self.model.is_some() => return Ok(None),
-            None => Vec::new(),
-            Some("-") => {
-                let mut body = Vec::new();
-                std::io::stdin().read_to_end(&mut body)?;
-                body
-            }
-            Some(text) => match text.strip_prefix('@') {
-                Some(text) => text.into(),
-                None => std::fs::read(text).map_err(|error| format!("--body {text}: {error}"))?,
-            },
-        };
+    /// What to send in turn, if the flags say it: one message at least.
+    pub(super) fn messages(&self) -> Result<Option<Vec<Message>>, Failure> {
+        let given = self.given()?;
+        if given.is_none() && (self.method.is_none() || self.model.is_some()) {
+            return Ok(None);
+        }
         let mut headers = Vec::new();
-        if self.body.is_some() {
+        if given.is_some() {
             let content_type = self.content_type.as_deref().unwrap_or("application/json");
             headers.push(header(&format!("content-type: {content_type}"))?);
         }
-        let method = if self.body.is_some() { "POST" } else { "GET" };
+        let method = if given.is_some() { "POST" } else { "GET" };
         let path = self.model.as_ref().map_or("/".into(), |model| match model.split_once('/') {
             Some((name, version)) => format!("/v2/models/{name}/versions/{version}/infer"),
             None => format!("/v2/models/{model}/infer"),
         });
-        self.with_headers(Message { method: method.into(), path, headers, body }).map(Some)
+        let like = self.with_headers(Message { method: method.into(), path, headers, body: Vec::new() })?;
+        let message = |body| Message { body, ..like.clone() };
+        Ok(Some(given.unwrap_or_else(|| vec![Vec::new()]).into_iter().map(message).collect()))
+    }
+
+    /// The bodies that the flags say.
+    fn given(&self) -> Result<Option<Vec<Vec<u8>>>, Failure> {
+        match (self.body.as_deref(), self.bodies.as_deref()) {
+            (None, None) => Ok(None),
+            (Some(text), _) => Ok(Some(vec![match text.strip_prefix('@') {
+                Some(text) => text.into(),
+                None => read("body", text)?,
+            }])),
+            (None, Some(file)) => {
+                let lines = read("bodies", file)?;
+                let lines = lines.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+                let bodies: Vec<_> = lines.map(Into::into).collect();
+                if bodies.is_empty() {
+                    return Err(Failure(format!("--bodies {file}: there is no line with a body in it")));
+                }
+                Ok(Some(bodies))
+            }
+        }
     }
 
     /// The message with the headers and the method of the command line, which win over its own.
@@ -50,4 +63,14 @@ impl Bench {
         }
         Ok(message)
     }
+}
+
+/// What is in a file, or on standard input.
+fn read(flag: &str, file: &str) -> Result<Vec<u8>, Failure> {
+    if file == "-" {
+        let mut body = Vec::new();
+        std::io::stdin().read_to_end(&mut body)?;
+        return Ok(body);
+    }
+    std::fs::read(file).map_err(|error| Failure(format!("--{flag} {file}: {error}")))
 }

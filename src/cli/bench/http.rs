@@ -13,7 +13,7 @@ use tokio::time::sleep_until;
 use super::super::Failure;
 use super::connection::{Connection, Exchanged};
 use super::generator::Generator;
-use super::request::Request;
+use super::request::{Request, Requests};
 use super::schedule::Schedule;
 use super::tally::{Failed, Tally};
 use super::url::Url;
@@ -47,7 +47,7 @@ pub(super) struct Client {
     runtime: Runtime,
     /// Taken while load is made.
     connections: Vec<Connection>,
-    request: Request,
+    requests: Requests,
     pace: Pace,
     timeout: Duration,
     part: (usize, usize),
@@ -55,7 +55,7 @@ pub(super) struct Client {
 
 impl Load {
     /// Connects, as far as the server lets it; what fails is tried again, and counted, with the first request.
-    pub(super) fn clients(&self, url: &Url, request: &Request) -> Result<Vec<Client>, Failure> {
+    pub(super) fn clients(&self, url: &Url, requests: &Requests) -> Result<Vec<Client>, Failure> {
         let threads = self.threads.min(self.connections);
         (0..threads)
             .map(|part| {
@@ -73,8 +73,8 @@ impl Load {
                 if let Pace::Open { random: Some(random), .. } = &mut pace {
                     (0..part).for_each(|_| *random = random.fork());
                 }
-                let (request, timeout) = (request.clone(), self.timeout);
-                Ok(Client { runtime, connections, request, pace, timeout, part: (part, threads) })
+                let (requests, timeout) = (Arc::clone(requests), self.timeout);
+                Ok(Client { runtime, connections, requests, pace, timeout, part: (part, threads) })
             })
             .collect()
     }
@@ -84,7 +84,8 @@ impl Generator for Client {
     fn generate(&mut self, lasting: Duration) -> Result<Tally, Failure> {
         let begun = Instant::now();
         let lane = Lane {
-            request: self.request.clone(),
+            requests: Arc::clone(&self.requests),
+            next: 0,
             end: begun + lasting,
             patience: begun + lasting + self.timeout,
             tally: Arc::new(Mutex::new(Tally::begin(begun)?)),
@@ -98,8 +99,12 @@ impl Generator for Client {
             }
         };
         let mut lanes = JoinSet::new();
-        for connection in self.connections.drain(..) {
-            let lane = lane.clone();
+        let (part, threads) = self.part;
+        let connections = self.connections.len() * threads;
+        for (at, connection) in self.connections.drain(..).enumerate() {
+            // Each begins elsewhere, so that they do not all ask the same at the same time.
+            let next = (at * threads + part) * self.requests.len() / connections;
+            let lane = Lane { next, ..lane.clone() };
             match &schedule {
                 None => lanes.spawn_on(lane.closed(connection), self.runtime.handle()),
                 Some(schedule) => lanes.spawn_on(lane.open(connection, Arc::clone(schedule)), self.runtime.handle()),
@@ -122,7 +127,9 @@ impl Generator for Client {
 /// What one connection does for one stretch of load.
 #[derive(Clone)]
 struct Lane {
-    request: Request,
+    requests: Requests,
+    /// Which is the next to be sent, counted without an end.
+    next: usize,
     /// No request leaves after this.
     end: Instant,
     /// No answer is waited for after this.
@@ -132,18 +139,18 @@ struct Lane {
 }
 
 impl Lane {
-    async fn closed(self, mut connection: Connection) -> Connection {
+    async fn closed(mut self, mut connection: Connection) -> Connection {
         let mut patience = pin!(sleep_until(self.patience.into()));
         let mut now = Instant::now();
         while now < self.end {
-            let sent = now;
+            let (sent, request) = (now, self.turn());
             let exchanged = tokio::select! {
                 biased;
-                exchanged = connection.exchange(&self.request, None) => Some(exchanged),
+                exchanged = connection.exchange(&request, None) => Some(exchanged),
                 () = &mut patience => None,
             };
             now = Instant::now();
-            if !self.book(exchanged, sent, now, &mut connection) {
+            if !self.book(&request, exchanged, sent, now, &mut connection) {
                 tokio::time::sleep(AFTER_FAILURE).await;
                 now = Instant::now();
             }
@@ -151,7 +158,7 @@ impl Lane {
         connection
     }
 
-    async fn open(self, mut connection: Connection, schedule: Arc<tokio::sync::Mutex<Schedule>>) -> Connection {
+    async fn open(mut self, mut connection: Connection, schedule: Arc<tokio::sync::Mutex<Schedule>>) -> Connection {
         let mut patience = pin!(sleep_until(self.patience.into()));
         loop {
             // Free connections queue up here; the first of them waits for the next request's time.
@@ -169,28 +176,37 @@ impl Lane {
                 tally.planned += 1;
                 tally.leaves(intended, sent);
             }
+            let request = self.turn();
             let exchanged = tokio::select! {
                 biased;
-                exchanged = connection.exchange(&self.request, None) => Some(exchanged),
+                exchanged = connection.exchange(&request, None) => Some(exchanged),
                 () = &mut patience => None,
             };
-            if !self.book(exchanged, intended, Instant::now(), &mut connection) {
+            if !self.book(&request, exchanged, intended, Instant::now(), &mut connection) {
                 tokio::time::sleep(AFTER_FAILURE).await;
             }
         }
         connection
     }
 
+    /// What to send next.
+    fn turn(&mut self) -> Request {
+        let request = self.requests[self.next % self.requests.len()].clone();
+        self.next += 1;
+        request
+    }
+
     /// Whether the server answered.
     fn book(
         &self,
+        request: &Request,
         exchanged: Option<std::io::Result<Exchanged>>,
         since: Instant,
         now: Instant,
         connection: &mut Connection,
     ) -> bool {
         let mut tally = self.tally();
-        tally.bytes_out += self.request.bytes.len() as u64;
+        tally.bytes_out += request.bytes.len() as u64;
         match exchanged {
             Some(Ok(Exchanged { status, bytes })) => {
                 tally.bytes_in += bytes;

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::super::Failure;
 use super::super::engine::EngineFlags;
+use super::discover::{Wanted, tensors_of};
 use super::generator::Generator;
 use super::inputs;
+use super::request::Message;
 use super::tally::{Failed, Tally};
 use crate::app::quiet_caught_panics;
 use crate::engine::choice::Choice;
@@ -18,19 +20,20 @@ use crate::tensor::Tensor;
 /// A model, loaded, and what to ask it.
 pub(super) struct Model {
     session: Arc<dyn Session>,
-    inputs: Vec<Tensor>,
+    /// What to ask it in turn.
+    inputs: Arc<[Vec<Tensor>]>,
     /// The engine that runs it.
     pub(super) engine: &'static str,
 }
 
 impl Model {
-    /// Loads the file as the server would, and runs it once.
+    /// Loads the file as the server would, and runs it on what was `given`, or what is made up.
     pub(super) fn load(
         file: &Path,
         flags: &EngineFlags,
         slots: usize,
-        rows: usize,
-        seed: u64,
+        wanted: &Wanted,
+        given: Option<&[Message]>,
     ) -> Result<Self, Failure> {
         let of_file = |error: &dyn std::fmt::Display| Failure(format!("{}: {error}", file.display()));
         quiet_caught_panics();
@@ -39,23 +42,33 @@ impl Model {
         let engine = Choice::new(config.engine, config.trial, slots)?;
         let loaded = engine.choose(&source, Wishes::default()).map_err(|error| of_file(&error))?;
         let session: Arc<dyn Session> = Arc::from(loaded.session);
-        if rows != 1 && !session.signature().is_batched() {
-            return Err(of_file(&"the model takes no rows, so --rows can only be 1"));
-        }
-        let inputs = inputs::accepted(&*session, rows, seed).map_err(|error| of_file(&error))?;
-        Ok(Self { session, inputs, engine: loaded.engine })
+        let inputs = match given {
+            Some(messages) => {
+                let ports = &session.signature().inputs;
+                let read = |message: &Message| {
+                    let inputs = tensors_of(message.body.clone().into(), ports, &[])?;
+                    session.run(&inputs).map(|_| inputs).map_err(|error| error.to_string())
+                };
+                messages.iter().map(read).collect::<Result<_, _>>().map_err(|error| of_file(&error))?
+            }
+            None if wanted.rows != 1 && !session.signature().is_batched() => {
+                return Err(of_file(&"the model takes no rows, so --rows can only be 1"));
+            }
+            None => inputs::accepted(&*session, wanted.rows, wanted.seed).map_err(|error| of_file(&error))?,
+        };
+        Ok(Self { session, inputs: inputs.into(), engine: loaded.engine })
     }
 
     /// So many threads that run it.
     pub(super) fn runners(&self, threads: usize) -> Vec<Runner> {
-        (0..threads).map(|_| Runner { session: Arc::clone(&self.session), inputs: self.inputs.clone() }).collect()
+        (0..threads).map(|_| Runner { session: Arc::clone(&self.session), inputs: Arc::clone(&self.inputs) }).collect()
     }
 }
 
 /// One of them.
 pub(super) struct Runner {
     session: Arc<dyn Session>,
-    inputs: Vec<Tensor>,
+    inputs: Arc<[Vec<Tensor>]>,
 }
 
 impl Generator for Runner {
@@ -63,13 +76,16 @@ impl Generator for Runner {
         let begun = Instant::now();
         let mut tally = Tally::begin(begun)?;
         let size = |tensors: &[Tensor]| tensors.iter().map(Tensor::size_in_bytes).sum::<usize>() as u64;
-        let (end, bytes) = (begun + lasting, size(&self.inputs));
+        let end = begun + lasting;
         let mut now = begun;
-        while now < end {
+        for inputs in self.inputs.iter().cycle() {
+            if now >= end {
+                break;
+            }
             let since = now;
-            let ran = self.session.run(&self.inputs);
+            let ran = self.session.run(inputs);
             now = Instant::now();
-            tally.bytes_out += bytes;
+            tally.bytes_out += size(inputs);
             match ran {
                 Ok(outputs) => {
                     tally.bytes_in += size(&outputs);

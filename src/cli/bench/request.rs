@@ -16,12 +16,22 @@ pub(super) struct Message {
     pub(super) body: Vec<u8>,
 }
 
+/// What is sent in turn.
+pub(super) type Requests = Arc<[Request]>;
+
 /// A message to one server, ready to be sent.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     pub(super) bytes: Arc<[u8]>,
     /// Whether the answer has no body, whatever its head says.
     pub(super) bodiless: bool,
+}
+
+impl Request {
+    pub(super) fn body_length(&self) -> usize {
+        let head = self.bytes.windows(4).position(|end| end == b"\r\n\r\n").map_or(0, |at| at + 4);
+        self.bytes.len() - head
+    }
 }
 
 impl Message {

@@ -1,4 +1,4 @@
-//! What is measured: a server with the request that it gets, or a model file.
+//! What is measured: a server with the requests that it gets, or a model file.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use super::discover::{self, Wanted};
 use super::generator::measure;
 use super::http::Load;
 use super::in_process::Model;
-use super::request::{Message, Request};
+use super::request::{Message, Request, Requests};
 use super::tally::Tally;
 use super::url::Url;
 
 pub(super) enum Target {
-    Server { url: Url, request: Request, label: String },
+    Server { url: Url, requests: Requests, label: String },
     File { model: Model, label: String },
 }
 
@@ -64,14 +64,20 @@ impl Asked {
 }
 
 impl Target {
-    pub(super) fn server(url: Url, message: &Message) -> Self {
-        let request = message.to(&url);
-        let label = url.with_path(&message.path);
-        Self::Server { url, request, label }
+    pub(super) fn server(url: Url, messages: &[Message]) -> Self {
+        let requests = messages.iter().map(|message| message.to(&url)).collect();
+        let label = url.with_path(messages.first().map_or("/", |message| &message.path));
+        Self::Server { url, requests, label }
     }
 
-    pub(super) fn file(path: String, flags: &EngineFlags, slots: usize, wanted: &Wanted) -> Result<Self, Failure> {
-        let model = Model::load(Path::new(&path), flags, slots, wanted.rows, wanted.seed)?;
+    pub(super) fn file(
+        path: String,
+        flags: &EngineFlags,
+        slots: usize,
+        wanted: &Wanted,
+        given: Option<&[Message]>,
+    ) -> Result<Self, Failure> {
+        let model = Model::load(Path::new(&path), flags, slots, wanted, given)?;
         Ok(Self::File { model, label: path })
     }
 
@@ -93,9 +99,12 @@ impl Target {
     pub(super) fn describe(&self, rows: usize) -> String {
         let rows = counted(rows, "row");
         match self {
-            Self::Server { request, .. } => {
-                let head = request.bytes.windows(4).position(|end| end == b"\r\n\r\n").map_or(0, |at| at + 4);
-                format!("body {} bytes, {rows}", request.bytes.len() - head)
+            Self::Server { requests, .. } => {
+                let body = requests.iter().map(Request::body_length).sum::<usize>() / requests.len().max(1);
+                match requests.len() {
+                    ..=1 => format!("body {body} bytes, {rows}"),
+                    several => format!("{several} bodies in turn, {body} bytes on average, {rows}"),
+                }
             }
             Self::File { model, .. } => format!("in process by {}, {rows}", model.engine),
         }
@@ -104,7 +113,9 @@ impl Target {
     /// One request before any load: status and body. `None` for a file, which was tried when it was loaded.
     pub(super) fn first_answer(&self, timeout: Duration) -> Result<Option<(u16, Vec<u8>)>, Failure> {
         match self {
-            Self::Server { url, request, .. } => discover::ask(url, request, timeout).map(Some),
+            Self::Server { url, requests, .. } => {
+                requests.first().map(|request| discover::ask(url, request, timeout)).transpose()
+            }
             Self::File { .. } => Ok(None),
         }
     }
@@ -112,8 +123,8 @@ impl Target {
     /// Runs one level; `between` is called when the warm-up is over. Blocking.
     pub(super) fn measure(&self, load: &Load, manner: &Manner, between: impl FnOnce()) -> Result<Tally, Failure> {
         match self {
-            Self::Server { url, request, .. } => {
-                measure(&mut load.clients(url, request)?, manner.warm_up, manner.duration, between)
+            Self::Server { url, requests, .. } => {
+                measure(&mut load.clients(url, requests)?, manner.warm_up, manner.duration, between)
             }
             Self::File { model, .. } => {
                 measure(&mut model.runners(load.connections), manner.warm_up, manner.duration, between)
