@@ -13,7 +13,7 @@ mod reply;
 pub mod server;
 mod shortcut;
 mod stamp;
-mod v2;
+pub mod v2;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -2,11 +2,13 @@
 //! It reads what `onnxd` reads and answers in the same shapes, with constants, as many as the model would give.
 //! It has no layers, no checks, no log and no metrics, so it is a limit and not a server anyone could run.
 //!
-//!     floor 127.0.0.1:8080 3        address, and how many numbers an answer holds
+//!     floor 127.0.0.1:8080 3 [resnet18 80]        address, how many numbers an answer holds, and a model whose answers wait,
+//!                                                 in milliseconds: what its bodies alone do to those that are asked beside it
 
 use std::borrow::Cow;
 use std::env;
 use std::error::Error;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -86,7 +88,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let bytes: Vec<u8> = floats.iter().flat_map(|x| x.to_le_bytes()).collect();
     let constant = Constant { floats: floats.leak(), bytes: bytes.leak() };
 
-    let routes = Router::new()
+    let mut routes = Router::new();
+    if let (Some(model), Some(milliseconds)) = (arguments.next(), arguments.next()) {
+        let wait = Duration::from_secs_f64(milliseconds.parse::<f64>()? / 1000.0);
+        let late = async move |constant, headers, body| {
+            tokio::time::sleep(wait).await;
+            infer(constant, headers, body).await
+        };
+        routes = routes.route(&format!("/v2/models/{model}/infer"), post(late));
+    }
+    let routes = routes
         .route("/v2/health/ready", get(|| async {}))
         .route("/v2/models/{model}/infer", post(infer))
         .route("/predict", post(predict))

@@ -39,7 +39,8 @@ class Onnxd:
 
     def begin(self, server, question, work, connections, seconds, warm_up=0.5, rate=None, headers=()):
         out = tempfile.NamedTemporaryFile(dir=work, suffix=".json", delete=False).name
-        command = [self.program, "bench", server.url + question.path, "--body", question.file(work)]
+        flag = "--bodies" if question.has_lines else "--body"
+        command = [self.program, "bench", server.url + question.path, flag, question.file(work)]
         command += ["--content-type", question.content_type, "--connections", connections, "--threads", 1]
         command += ["--duration", f"{round(seconds * 1000)}ms", "--warm-up", f"{round(warm_up * 1000)}ms"]
         command += ["--json", out, "--pid", server.pid]
@@ -65,10 +66,22 @@ class Onnxd:
 
 
 SCRIPT = """
-local file = io.open({body!r}, "rb")
-wrk.method, wrk.body = "POST", file:read("*a")
-file:close()
+wrk.method = "POST"
 {headers}
+local requests, at = {{}}, 0
+function init()
+  local file = io.open({file!r}, "rb")
+  local body = file:read({form!r})
+  while body and body ~= "" do
+    requests[#requests + 1] = wrk.format(nil, nil, nil, body)
+    body = file:read({form!r})
+  end
+  file:close()
+end
+function request()
+  at = at % #requests + 1
+  return requests[at]
+end
 function done(summary, latency)
   local errors = summary.errors
   local transport = errors.connect + errors.read + errors.write + errors.timeout
@@ -89,7 +102,8 @@ class Wrk:
         named = [("Content-Type", question.content_type), *question.headers, *headers]
         lines = "\n".join(f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in named)
         with script:
-            script.write(SCRIPT.format(body=str(question.file(work)), headers=lines))
+            form = "*l" if question.has_lines else "*a"
+            script.write(SCRIPT.format(file=str(question.file(work)), form=form, headers=lines))
         run = lambda seconds: spawn(
             [self.program, "-t", 1, "-c", connections, "-d", f"{max(1, round(seconds))}s", "--timeout", "60s",
              "-s", script.name, server.url + question.path],

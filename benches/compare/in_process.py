@@ -1,4 +1,4 @@
-"""How long one row takes without any server: the same engine, one thread, one core, the row already in memory.
+"""How long one row takes without any server: the same engine, one thread, one core, the rows already in memory and in turn.
 
 ONNX Runtime is called through its C interface with outputs that exist beforehand, and what ctypes adds is taken off
 (`benches/trees.py` does that). tract is measured by `onnxd bench FILE`; where a build has no such command, by what the server itself
@@ -40,11 +40,11 @@ class OnnxRuntime:
         with pinned(cores):
             runtime = Runtime()
             session = runtime.session(model.file)
-            prepared = runtime.prepared(session, model.file, [np.ascontiguousarray(model.row)])
+            prepared = runtime.prepared(session, model.file, [model.rows[at : at + 1].copy() for at in range(len(model.rows))])
         # The rest is memory that the library writes to: it has to live as long as the calls.
         self.call, self.nothing, self.arguments, *self.alive = prepared
         self.cores = cores
-        if self.call(*self.arguments[0]) is not None:
+        if any(self.call(*some) is not None for some in self.arguments):
             raise RuntimeError(f"ONNX Runtime does not run {model.name} through its C interface")
 
     def microseconds(self, seconds):
@@ -61,7 +61,7 @@ class Command:
 
     def __init__(self, program, model, question, cores, work):
         self.cores, self.work = cores, work
-        self.command = [program, "bench", model.file, "--body", question.file(work), "--connections", 1, "--threads", 1]
+        self.command = [program, "bench", model.file, "--bodies", question.file(work), "--connections", 1, "--threads", 1]
 
     def microseconds(self, seconds):
         """Nothing where there is no such command."""

@@ -4,7 +4,7 @@ are 150 MB. Weights are random but fixed: speed does not depend on what a networ
     "$(.ci/venv models/requirements.txt)/bin/python" benches/compare/models.py FOLDER
 
 `run.py` calls this by itself; PYTHON names another interpreter that has the packages of models/requirements.txt.
-Beside each `NAME.onnx` lies `NAME.npy`, one row that it can be asked.
+Beside each `NAME.onnx` lies `NAME-rows.npy`, rows that it can be asked.
 """
 
 import logging
@@ -39,9 +39,9 @@ def forest500():
 
 
 def forest(model, x):
-    row = x[:1].round(4).astype(np.float32)
-    graph = to_onnx(model, row, options={"zipmap": False}, target_opset={"": OPSET, "ai.onnx.ml": 3})
-    return graph, row
+    rows = x[:256].round(4).astype(np.float32)
+    graph = to_onnx(model, rows[:1], options={"zipmap": False}, target_opset={"": OPSET, "ai.onnx.ml": 3})
+    return graph, rows
 
 
 # --- networks --------------------------------------------------------------------------------------------------------
@@ -50,7 +50,7 @@ def forest(model, x):
 def wide():
     """A multi-layer perceptron of 6.3 million weights: one row reads all of them, and so do eight."""
     layers = nn.Sequential(nn.Linear(512, 2048), nn.ReLU(), nn.Linear(2048, 2048), nn.ReLU(), nn.Linear(2048, 512))
-    return from_torch(layers, values(1, 512))
+    return from_torch(layers, values(64, 512))
 
 
 def resnet18():
@@ -59,7 +59,7 @@ def resnet18():
 
 def bert():
     """Four layers, 256 wide, 4 heads, 64 tokens: an encoder that gives one vector per sentence."""
-    tokens = np.random.default_rng(0).integers(0, 4000, (1, 64))
+    tokens = np.random.default_rng(0).integers(0, 4000, (16, 64))
     return from_torch(Encoder(), tokens)
 
 
@@ -133,16 +133,16 @@ def values(*shape):
     return np.random.default_rng(0).normal(size=shape).round(4).astype(np.float32)
 
 
-def from_torch(network, row):
+def from_torch(network, rows):
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # Two rows: what is traced with one may be specialised to it.
         program = torch.onnx.export(
-            network.eval(), (torch.from_numpy(np.repeat(row, 2, axis=0)),), input_names=["x"], output_names=["y"],
+            network.eval(), (torch.from_numpy(np.repeat(rows[:1], 2, axis=0)),), input_names=["x"], output_names=["y"],
             dynamic_shapes=({0: torch.export.Dim("batch")},), opset_version=OPSET, dynamo=True, verbose=False,
         )  # fmt: skip
-    return program.model_proto, row
+    return program.model_proto, rows
 
 
 # --- go --------------------------------------------------------------------------------------------------------------
@@ -153,16 +153,16 @@ MODELS = (forest100, forest500, wide, resnet18, bert)
 def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
     for make in MODELS:
-        file = folder / f"{make.__name__}.onnx"
-        if file.exists():
+        file, asked = folder / f"{make.__name__}.onnx", folder / f"{make.__name__}-rows.npy"
+        if file.exists() and asked.exists():
             continue
         print(f"making {make.__name__}", flush=True)
         torch.manual_seed(0)
-        model, row = make()
+        model, rows = make()
         for port in [*model.graph.input, *model.graph.output]:
             port.type.tensor_type.shape.dim[0].Clear()
             port.type.tensor_type.shape.dim[0].dim_param = "batch"
-        np.save(file.with_suffix(".npy"), row)
+        np.save(asked, rows)
         # The model last and at once: what exists is whole.
         onnx.save(model, file.with_suffix(".part"))
         file.with_suffix(".part").rename(file)

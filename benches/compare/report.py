@@ -155,9 +155,10 @@ TRIALS = {
     ),
     "fairness": (
         "A slow neighbour",
-        ["engine", "slow", "layout", "quiet_p50", "quiet_p99", "busy_p50", "busy_p99", "ratio", "slow_rate"],
+        ["engine", "slow", "layout", "quiet_p50", "quiet_p99", "busy_p50", "busy_p99", "ratio", "floor_quiet_p99", "floor_busy_p99", "slow_rate"],
         "iris at 500/s in an open loop, alone and beside a slow model saturated by 8 connections; two inferences at a time;\n"
-        "milliseconds.",
+        "milliseconds. The floor is asked the same in the same way, and lets the slow one's answers wait, so that they come at\n"
+        "the same rate: what it takes longer by is the bodies and the two generators on one core, not the model.",
     ),
     "overload": (
         "Overload",
@@ -204,8 +205,9 @@ def conditions(results):
         f"  (longer for BERT and ResNet-18); the order of the servers rotates. Generator: {generator}, one thread.",
         f"{versions}, Python {c['python']}.",
         f"`onnxd` as built by `cargo build --release`, settings as they are but `--log-level {c['log_level']}`; keep-alive, one row\n"
-        "  per request, the same row each time, JSON numbers of four decimals.",
-        "Before any timing each server's answer is compared with ONNX Runtime's in process, to 1e-4. Weights of the models that\n"
+        "  per request, in turn of 256 different ones (wide MLP and digits 64, encoder 16, ResNet-18 one), JSON numbers of at\n"
+        "  most four decimals.",
+        "Before any timing each server's answer to each row is compared with ONNX Runtime's in process, to 1e-4. Weights of the models that\n"
         "  do not ship with onnxd are random and fixed.",
         "A generator of one core drives the floor to its own limit, not the floor's, which flatters ratios to the floor; CPU\n"
         "  time per request does not have this fault.",

@@ -104,9 +104,9 @@ class Server:
         finally:
             connection.close()
 
-    def put(self, question):
+    def put(self, question, at=0):
         headers = {"content-type": question.content_type} | dict(question.headers)
-        return self.ask("POST", question.path, question.body, headers)
+        return self.ask("POST", question.path, question.bodies[at], headers)
 
     def cpu_seconds(self):
         """Used so far by all its threads, in user and kernel mode."""
@@ -161,8 +161,9 @@ class Makers:
             found["onnxruntime"] = self.settings.onnxd_ort
         return {name: program for name, program in found.items() if name in self.settings.engines}
 
-    def floor(self, numbers, cores):
-        return Server("floor", [self.settings.floor, "ADDRESS", numbers], cores)
+    def floor(self, numbers, cores, *waiting):
+        """`waiting` may be a model and the milliseconds that its answers wait."""
+        return Server("floor", [self.settings.floor, "ADDRESS", numbers, *waiting], cores)
 
     def fastapi(self, models, cores, threads=1):
         named = [f"{model.name}={model.file}" for model in models]
