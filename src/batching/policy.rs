@@ -28,9 +28,9 @@ const MOST_PARTS: usize = 256;
 
 /// Whether requests that are ready at the same moment are better run together than one after another.
 pub fn gathers(curve: &Curve, most: usize) -> bool {
-    let size = most.min(8).min(curve.largest());
     let per_row = |rows: usize| Some(curve.nanoseconds(rows)? / rows as f64);
-    size > 1 && matches!((per_row(1), per_row(size)), (Some(one), Some(many)) if one - many >= JOB_NS)
+    let gains = |rows: usize| matches!((per_row(1), per_row(rows)), (Some(one), Some(many)) if one - many >= JOB_NS);
+    [8, 16].map(|rows: usize| rows.min(most).min(curve.largest())).into_iter().any(|rows| rows > 1 && gains(rows))
 }
 
 /// Whether requests that were gathered and run together gained by it: two at a time may cost what they cost alone where
@@ -152,6 +152,9 @@ mod tests {
     #[test]
     fn gathering_needs_a_gain() {
         assert!(gathers(&curve(&[(1, 10), (8, 16)]), 64));
+        assert!(
+            gathers(&curve(&[(1, 10), (8, 79), (16, 110)]), 64) && !gathers(&curve(&[(1, 10), (8, 79), (16, 110)]), 8)
+        );
         assert!(!gathers(&curve(&[(1, 10), (8, 16)]), 1));
         assert!(!gathers(&curve(&[(1, 2), (8, 3)]), 64));
         assert!(!gathers(&conv(), 64) && !gathers(&Curve::default(), 64));
