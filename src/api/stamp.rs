@@ -46,7 +46,8 @@ impl Text {
 
     /// With three places.
     fn milliseconds(self, time: Duration) -> Self {
-        let microseconds = (time.as_nanos() + 500) / 1000;
+        // In 64 bits, which hold half a million years: a division in 128 is a function.
+        let microseconds = time.as_secs().saturating_mul(1_000_000) + u64::from(time.subsec_nanos() + 500) / 1000;
         let places = (microseconds % 1000) as u16;
         let digit = |of: u16| b'0' + (of % 10) as u8;
         self.put(itoa::Buffer::new().format(microseconds / 1000)).put([

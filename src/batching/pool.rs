@@ -98,7 +98,7 @@ impl Pool {
     }
 
     /// A place for a cheap run on this thread; `None` while others use all.
-    pub(super) fn try_inline(&self, lane: &Lane) -> Option<InlineSlot<'_>> {
+    pub(super) fn try_inline(&self, lane: &Lane, now: Instant) -> Option<InlineSlot<'_>> {
         // A model that computes elsewhere may hold what a run needs, such as its only session.
         let most = self.slots();
         let instances = if lane.tuning.instances == 0 { most } else { lane.tuning.instances.min(most) };
@@ -106,7 +106,7 @@ impl Pool {
             return None;
         }
         let taken = self.shared.inline.fetch_add(1, Ordering::AcqRel);
-        let slot = InlineSlot { shared: &self.shared, since: Instant::now(), until: None };
+        let slot = InlineSlot { shared: &self.shared, since: now, until: None };
         self.shared.metrics.slot_taken();
         (taken < most).then_some(slot)
     }
