@@ -17,6 +17,8 @@ use super::request::Request;
 /// A server that takes longer to take a connection is not there.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 const BUFFER: usize = 64 << 10;
+/// Copying megabytes into a socket at once would keep the processor from whoever else makes load on it.
+const WRITTEN_AT_ONCE: usize = 64 << 10;
 
 /// A connection that is opened when it is needed and kept for as long as the server wants.
 pub(super) struct Connection {
@@ -134,7 +136,8 @@ impl Connection {
 
 async fn send(stream: &mut TcpStream, mut bytes: &[u8]) -> Result<()> {
     while !bytes.is_empty() {
-        let sent = poll_fn(|context| Pin::new(&mut *stream).poll_write(context, bytes)).await?;
+        let piece = &bytes[..bytes.len().min(WRITTEN_AT_ONCE)];
+        let sent = poll_fn(|context| Pin::new(&mut *stream).poll_write(context, piece)).await?;
         bytes = &bytes[sent..];
     }
     Ok(())
