@@ -16,9 +16,10 @@ use bytes::Bytes;
 use super::problem;
 use crate::{codec, serving};
 
-/// The inputs of a request that is JSON alone.
-pub fn inputs_of(json: &[u8]) -> codec::Result<Vec<serving::Input>> {
-    message::read(json, Bytes::new()).map(|message| message.inputs)
+/// The inputs of a request, whose JSON has this length, with bytes behind it, or else is all of it.
+pub fn inputs_of(mut body: Bytes, json_length: Option<usize>) -> codec::Result<Vec<serving::Input>> {
+    let json = body.split_to(json_length.unwrap_or(body.len()).min(body.len()));
+    message::read(&json, body).map(|message| message.inputs)
 }
 
 /// An error as this protocol spells it.

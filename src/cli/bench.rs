@@ -195,11 +195,13 @@ impl Bench {
         let wanted = Wanted { model: self.model.clone(), rows: self.rows, seed: self.seed };
         let asked = Asked { wanted: wanted.clone(), format: self.format, timeout: self.timeout.0.0 };
         let mut messages = self.messages()?;
+        // What a server suggests, or a method, is nothing to a file.
+        let given = messages.clone().filter(|_| self.body.is_some() || self.bodies.is_some());
         let slots = self.connections.iter().copied().max().unwrap_or(self.threads);
         let mut targets = Vec::new();
         for named in named {
             targets.push(match named {
-                Named::File(path) => Target::file(path, &self.engine, slots, &wanted, messages.as_deref())?,
+                Named::File(path) => Target::file(path, &self.engine, slots, &wanted, given.as_deref())?,
                 Named::Url(url) => {
                     let messages = match &messages {
                         Some(messages) => messages,

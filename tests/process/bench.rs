@@ -198,6 +198,12 @@ fn a_model_file_is_run_in_process() {
     for body in [ROW, "[[5.1, 3.5, 1.4, 0.2], [4.9, 3.0, 1.4, 0.2]]"] {
         levels(bench(&["models/iris/2/model.onnx", "--body", &format!("@{body}")]));
     }
+    let described = r#"{"name":"measurements","shape":[1,4],"datatype":"FP32","parameters":{"binary_data_size":16}}"#;
+    let head = format!(r#"{{"inputs":[{described}]}}"#);
+    let (length, body) =
+        (format!("inference-header-content-length: {}", head.len()), format!("@{head}sixteen letters."));
+    levels(bench(&["models/iris/2/model.onnx", "--body", &body, "--header", &length]));
+    levels(bench(&["models/iris/2/model.onnx", "--method", "POST"]));
     bench(&["models/iris/2/model.onnx", "--body", "@[[5.1, 3.5]]"]).failed(1, &["model.onnx"]);
     bench(&["models/iris/2/model.onnx", "--body", "@[[5.1, null]]"]).failed(1, &["model.onnx", "null"]);
     levels(bench(&["tests/fixtures/models/fixed_batch.onnx"]));

@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 
+use super::discover::HEADER_LENGTH;
 use super::request::Message;
 use crate::codec::{NonFinite, raw_size, write_flat, write_nested, write_part, write_raw, write_string};
 use crate::tensor::Tensor;
@@ -39,7 +40,7 @@ impl Question {
                 let mut body = self.v2(true);
                 headers = vec![
                     ("content-type".into(), "application/octet-stream".into()),
-                    ("inference-header-content-length".into(), body.len().to_string()),
+                    (HEADER_LENGTH.into(), body.len().to_string()),
                 ];
                 self.inputs.iter().for_each(|(_, tensor)| body.extend_from_slice(&write_raw(tensor)));
                 body

@@ -18,6 +18,9 @@ use crate::model::{Description, Digest, Dim, GraphSummary, ModelCard, ModelId, P
 use crate::serving::{Input, Payload};
 use crate::tensor::{DataType, Shape, Tensor};
 
+/// Says how much of a body is JSON, where tensors follow it as bytes.
+pub(super) const HEADER_LENGTH: &str = "inference-header-content-length";
+
 /// Which model to ask for how many rows.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
@@ -145,22 +148,30 @@ fn of_example(told: &Value, ports: &[Port]) -> Option<Vec<Tensor>> {
     let body = serde_json::to_vec(told.get("example")?.get("body")?).ok()?;
     let features = told["features"].as_array().map(Vec::as_slice).unwrap_or_default();
     let features: Vec<String> = features.iter().filter_map(Value::as_str).map(Into::into).collect();
-    read(body.into(), ports, &features).ok().flatten()
+    read(body.into(), None, ports, &features).ok().flatten()
 }
 
-/// The inputs that a body gives a model, as the server would read it. Fails with what is wrong with the body.
-pub(super) fn tensors_of(body: Bytes, ports: &[Port], features: &[String]) -> Result<Vec<Tensor>, String> {
+/// The inputs that a message gives a model, as the server would read it. Fails with what is wrong with its body.
+pub(super) fn tensors_of(message: &Message, ports: &[Port]) -> Result<Vec<Tensor>, String> {
+    let length =
+        message.headers.iter().find(|(name, _)| name == HEADER_LENGTH).and_then(|(_, value)| value.parse().ok());
+    let read = read(message.body.clone().into(), length, ports, &[])?;
     let fit = |tensors| fitted(tensors, ports, None);
-    read(body, ports, features)?.and_then(fit).ok_or_else(|| "the body does not give the model's inputs".into())
+    read.and_then(fit).ok_or_else(|| "the body does not give the model's inputs".into())
 }
 
 /// A body of either protocol. `None` where it is sound but does not fit the model.
-fn read(body: Bytes, ports: &[Port], features: &[String]) -> Result<Option<Vec<Tensor>>, String> {
+fn read(
+    body: Bytes,
+    json_length: Option<usize>,
+    ports: &[Port],
+    features: &[String],
+) -> Result<Option<Vec<Tensor>>, String> {
     let named = |inputs: Vec<Input>| {
         let find = |port: &Port| inputs.iter().find(|input| input.name == port.name).map(|input| input.tensor.clone());
         ports.iter().map(find).collect::<Option<Vec<_>>>()
     };
-    if let Ok(inputs) = v2::inputs_of(&body) {
+    if let Ok(inputs) = v2::inputs_of(body.clone(), json_length) {
         return Ok(named(inputs));
     }
     let described = Description {

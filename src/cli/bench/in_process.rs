@@ -46,7 +46,7 @@ impl Model {
             Some(messages) => {
                 let ports = &session.signature().inputs;
                 let read = |message: &Message| {
-                    let inputs = tensors_of(message.body.clone().into(), ports, &[])?;
+                    let inputs = tensors_of(message, ports)?;
                     session.run(&inputs).map(|_| inputs).map_err(|error| error.to_string())
                 };
                 messages.iter().map(read).collect::<Result<_, _>>().map_err(|error| of_file(&error))?
