@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use smallvec::SmallVec;
 
 use crate::model::ModelId;
 use crate::serving::{CacheUse, Timings};
@@ -31,12 +32,13 @@ pub(super) fn stamp(
     headers.insert(SERVER_TIMING, timing.put(", total;dur=").milliseconds(start.elapsed()).value());
 }
 
-/// A header's value on its way, which is written often enough to leave the formatter of the standard library alone.
-struct Text(Vec<u8>);
+/// A header's value on its way, which is written often enough to leave the formatter of the standard library alone, and to
+/// be allocated once, when it is whole.
+struct Text(SmallVec<[u8; 112]>);
 
 impl Text {
     fn new() -> Self {
-        Self(Vec::with_capacity(80))
+        Self(SmallVec::new())
     }
 
     fn put(mut self, text: impl AsRef<[u8]>) -> Self {
@@ -60,7 +62,7 @@ impl Text {
 
     /// Digits, hexadecimal and punctuation always make a header value.
     fn value(self) -> HeaderValue {
-        HeaderValue::from_maybe_shared(bytes::Bytes::from(self.0)).unwrap_or(HeaderValue::from_static("-"))
+        HeaderValue::from_bytes(&self.0).unwrap_or(HeaderValue::from_static("-"))
     }
 }
 
