@@ -12,6 +12,7 @@ use crate::tensor::{DataType, Tensor};
 
 use super::curve::SIZES;
 use super::lane::Lane;
+use super::policy::CHEAP_GATHERED;
 use super::profile::Profile;
 
 /// Rows that differ, which batches are made of.
@@ -27,13 +28,13 @@ const REPEATED_FOR: Duration = Duration::from_micros(500);
 
 /// A doubling pays when a row gets cheaper by this much; after two in a row that do not, or one of a heavy model, that is it.
 const PAYS: f64 = 0.95;
+const HEAVY: Duration = Duration::from_millis(20);
 
-/// Up to this size none is enough as long as a row gets no dearer: what computes several rows at a time, as trees and matrix
-/// products do, may begin to gain only where it has as many as it takes.
+/// Up to this size none is enough for a quick model, as long as a row gets no dearer: what computes several rows at a time, as
+/// trees and small matrix products do, may begin to gain only where it has as many as it takes. Long runs have no use for the
+/// little that they gain so late: their answers come in a burst, which those who are asked beside them notice.
 const SOME: usize = 16;
 const NO_DEARER: f64 = 1.1;
-
-const HEAVY: Duration = Duration::from_millis(20);
 
 /// No larger batch is tried once a run takes this long.
 const LONG_RUN: Duration = Duration::from_millis(500);
@@ -121,7 +122,7 @@ impl Calibration {
         self.cheapest = self.cheapest.min(per_row);
         self.at += 1;
         let enough = if took >= HEAVY { 1 } else { 2 };
-        let may_gain = rows < SOME && took < HEAVY && per_row <= self.cheapest * NO_DEARER;
+        let may_gain = rows < SOME && took < CHEAP_GATHERED && per_row <= self.cheapest * NO_DEARER;
         (self.unpaid < enough || may_gain) && took < LONG_RUN
     }
 
