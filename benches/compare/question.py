@@ -1,5 +1,5 @@
 """What is asked: a model, rows for it, and each row as a body of each protocol; and whether an answer is right. Rows are asked
-in turn, for a processor learns by heart which branches a forest takes on a single one, and so does no server in use.
+in turn, for a processor learns by heart which branches a forest takes on a single one, as it cannot for a server in use.
 Right is what ONNX Runtime says in this process, to 1e-4, by name and type for V2. The floor's answers are constants, of
 which only the number is looked at.
 """

@@ -10,16 +10,19 @@ pub(super) mod metadata;
 pub(super) mod repository;
 pub(super) mod statistics;
 
+use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 
 use super::problem;
+use crate::model::Signature;
 use crate::{codec, serving};
 
-/// The inputs of a request, whose JSON has this length, with bytes behind it, or else is all of it.
-pub fn inputs_of(mut body: Bytes, json_length: Option<usize>) -> codec::Result<Vec<serving::Input>> {
-    let json = body.split_to(json_length.unwrap_or(body.len()).min(body.len()));
-    message::read(&json, body).map(|message| message.inputs)
+pub use framing::INFERENCE_HEADER;
+
+/// The inputs that a request gives a model of this signature.
+pub fn inputs_of(headers: &HeaderMap, body: Bytes, signature: &Signature) -> codec::Result<Vec<serving::Input>> {
+    infer::message_of(framing::divide(headers, body)?, signature).map(|message| message.inputs)
 }
 
 /// An error as this protocol spells it.

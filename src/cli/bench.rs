@@ -196,12 +196,15 @@ impl Bench {
         let asked = Asked { wanted: wanted.clone(), format: self.format, timeout: self.timeout.0.0 };
         let mut messages = self.messages()?;
         // What a server suggests, or a method, is nothing to a file.
-        let given = messages.clone().filter(|_| self.body.is_some() || self.bodies.is_some());
+        let has_bodies = self.body.is_some() || self.bodies.is_some();
         let slots = self.connections.iter().copied().max().unwrap_or(self.threads);
         let mut targets = Vec::new();
         for named in named {
             targets.push(match named {
-                Named::File(path) => Target::file(path, &self.engine, slots, &wanted, given.as_deref())?,
+                Named::File(path) => {
+                    let given = messages.as_deref().filter(|_| has_bodies);
+                    Target::file(path, &self.engine, slots, &wanted, given)?
+                }
                 Named::Url(url) => {
                     let messages = match &messages {
                         Some(messages) => messages,

@@ -206,6 +206,12 @@ fn a_model_file_is_run_in_process() {
     levels(bench(&["models/iris/2/model.onnx", "--method", "POST"]));
     bench(&["models/iris/2/model.onnx", "--body", "@[[5.1, 3.5]]"]).failed(1, &["model.onnx"]);
     bench(&["models/iris/2/model.onnx", "--body", "@[[5.1, null]]"]).failed(1, &["model.onnx", "null"]);
+    let misnamed = format!("@{}", ROW.replace("measurements", "m"));
+    bench(&["models/iris/2/model.onnx", "--body", &misnamed]).failed(1, &["measurements", "FP32"]);
+    let mistyped = format!("@{}", ROW.replace("5.1", "\"a\""));
+    bench(&["models/iris/2/model.onnx", "--body", &mistyped]).failed(1, &["/inputs/0/data/0"]);
+    let far = ["--header", "inference-header-content-length: 999"];
+    bench(&[&["models/iris/2/model.onnx", "--body", &format!("@{ROW}")][..], &far].concat()).failed(1, &["999"]);
     levels(bench(&["tests/fixtures/models/fixed_batch.onnx"]));
     bench(&["tests/fixtures/models/fixed_batch.onnx", "--rows", "3"]).failed(1, &["takes no rows"]);
     bench(&["tests/fixtures/refused/garbage.onnx"]).failed(1, &["garbage.onnx"]);

@@ -9,7 +9,7 @@ use crate::codec::{DecodeError, Result, read_raw};
 use crate::model::Signature;
 use crate::tensor::{DataType, Shape, Tensor};
 
-pub(super) const INFERENCE_HEADER: HeaderName = HeaderName::from_static("inference-header-content-length");
+pub const INFERENCE_HEADER: HeaderName = HeaderName::from_static("inference-header-content-length");
 
 /// A body, divided.
 #[derive(Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use super::message::{Message, read};
 use super::refused;
 use crate::api::{App, Call, Context, offload, problem, stamp};
 use crate::codec::DecodeError;
-use crate::model::{Description, Selector};
+use crate::model::{Description, Selector, Signature};
 use crate::serving::{self, Error, Input, Payload};
 
 pub(in crate::api) async fn newest_version(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -98,7 +98,7 @@ fn strange_type(headers: &HeaderMap) -> Option<String> {
     (!known.contains(&essence.as_str()) && !essence.ends_with("+json")).then_some(text)
 }
 
-/// The message of a body; a raw one is a message that asks for raw outputs.
+/// The message of a body, read where that keeps nobody waiting.
 async fn understand(context: &Context, model: &Arc<Description>, framed: Framed) -> Result<Message, Box<DecodeError>> {
     let place = &context.place;
     match framed {
@@ -107,8 +107,17 @@ async fn understand(context: &Context, model: &Arc<Description>, framed: Framed)
         }
         Framed::Raw(body) => {
             let model = Arc::clone(model);
-            let tensor = offload::run(place, body.len(), move || whole_body_tensor(&model.signature, body));
-            let (name, tensor) = tensor.await?;
+            offload::run(place, body.len(), move || message_of(Framed::Raw(body), &model.signature)).await
+        }
+    }
+}
+
+/// The message of a body; a raw one is a message that asks for raw outputs.
+pub(super) fn message_of(framed: Framed, signature: &Signature) -> Result<Message, Box<DecodeError>> {
+    match framed {
+        Framed::Message { json, binary } => read(&json, binary),
+        Framed::Raw(body) => {
+            let (name, tensor) = whole_body_tensor(signature, body)?;
             let mut message = Message { inputs: vec![Input { name, tensor, typed: true }], ..Message::default() };
             message.parameters.binary_output = true;
             Ok(message)

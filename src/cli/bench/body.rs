@@ -2,8 +2,8 @@
 
 use clap::ValueEnum;
 
-use super::discover::HEADER_LENGTH;
 use super::request::Message;
+use crate::api::v2::INFERENCE_HEADER;
 use crate::codec::{NonFinite, raw_size, write_flat, write_nested, write_part, write_raw, write_string};
 use crate::tensor::Tensor;
 
@@ -40,7 +40,7 @@ impl Question {
                 let mut body = self.v2(true);
                 headers = vec![
                     ("content-type".into(), "application/octet-stream".into()),
-                    (HEADER_LENGTH.into(), body.len().to_string()),
+                    (INFERENCE_HEADER.as_str().into(), body.len().to_string()),
                 ];
                 self.inputs.iter().for_each(|(_, tensor)| body.extend_from_slice(&write_raw(tensor)));
                 body

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use axum::http::HeaderMap;
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -17,9 +18,6 @@ use crate::api::v2;
 use crate::model::{Description, Digest, Dim, GraphSummary, ModelCard, ModelId, Port, Signature, Version};
 use crate::serving::{Input, Payload};
 use crate::tensor::{DataType, Shape, Tensor};
-
-/// Says how much of a body is JSON, where tensors follow it as bytes.
-pub(super) const HEADER_LENGTH: &str = "inference-header-content-length";
 
 /// Which model to ask for how many rows.
 #[derive(Clone, Debug)]
@@ -148,32 +146,28 @@ fn of_example(told: &Value, ports: &[Port]) -> Option<Vec<Tensor>> {
     let body = serde_json::to_vec(told.get("example")?.get("body")?).ok()?;
     let features = told["features"].as_array().map(Vec::as_slice).unwrap_or_default();
     let features: Vec<String> = features.iter().filter_map(Value::as_str).map(Into::into).collect();
-    read(body.into(), None, ports, &features).ok().flatten()
+    read(&HeaderMap::new(), body.into(), ports, &features).ok().flatten()
 }
 
-/// The inputs that a message gives a model, as the server would read it. Fails with what is wrong with its body.
+/// The inputs that a message gives a model, as the server would read it. Fails with what is wrong with it.
 pub(super) fn tensors_of(message: &Message, ports: &[Port]) -> Result<Vec<Tensor>, String> {
-    let length =
-        message.headers.iter().find(|(name, _)| name == HEADER_LENGTH).and_then(|(_, value)| value.parse().ok());
-    let read = read(message.body.clone().into(), length, ports, &[])?;
+    let read = read(&message.header_map()?, message.body.clone().into(), ports, &[])?;
     let fit = |tensors| fitted(tensors, ports, None);
-    read.and_then(fit).ok_or_else(|| "the body does not give the model's inputs".into())
+    read.and_then(fit).ok_or_else(|| {
+        let port = |port: &Port| format!("{:?} ({} {:?})", port.name, port.datatype, port.wire_shape());
+        format!(
+            "the body does not give what the model takes: {}",
+            ports.iter().map(port).collect::<Vec<_>>().join(", ")
+        )
+    })
 }
 
 /// A body of either protocol. `None` where it is sound but does not fit the model.
-fn read(
-    body: Bytes,
-    json_length: Option<usize>,
-    ports: &[Port],
-    features: &[String],
-) -> Result<Option<Vec<Tensor>>, String> {
+fn read(headers: &HeaderMap, body: Bytes, ports: &[Port], features: &[String]) -> Result<Option<Vec<Tensor>>, String> {
     let named = |inputs: Vec<Input>| {
         let find = |port: &Port| inputs.iter().find(|input| input.name == port.name).map(|input| input.tensor.clone());
         ports.iter().map(find).collect::<Option<Vec<_>>>()
     };
-    if let Ok(inputs) = v2::inputs_of(body.clone(), json_length) {
-        return Ok(named(inputs));
-    }
     let described = Description {
         id: ModelId { name: "model".parse().map_err(|_| "no name")?, version: Version(1), digest: Digest([0; 32]) },
         signature: Signature { inputs: ports.to_vec(), outputs: Vec::new() },
@@ -183,7 +177,17 @@ fn read(
         engine: "",
         engine_choice: None,
     };
-    let decoded = decode(BodyType::Json, body, None, &described).map_err(|error| error.to_string())?;
+    let of_v2 = match v2::inputs_of(headers, body.clone(), &described.signature) {
+        Ok(inputs) => return Ok(named(inputs)),
+        Err(error) => error,
+    };
+    let decoded = decode(BodyType::Json, body, None, &described).map_err(|error| {
+        // Which protocol was meant is said by this header, or else by who got further.
+        let is_v2 = headers.contains_key(v2::INFERENCE_HEADER) || of_v2.pointer.len() > error.pointer.len();
+        let error = if is_v2 { &of_v2 } else { &error };
+        let place = if error.pointer.is_empty() { String::new() } else { format!(" at {}", error.pointer) };
+        format!("{error}{place}")
+    })?;
     Ok(match decoded.payload {
         Payload::Named(inputs) => named(inputs),
         Payload::Sole(input) => Some(vec![input.tensor]),

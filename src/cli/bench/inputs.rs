@@ -9,15 +9,16 @@ use crate::tensor::{DataType, Shape, Tensor, element_count};
 /// Elements of one tensor; a benchmark that needs more brings its own body.
 const MOST_ELEMENTS: usize = 1 << 26;
 
-/// Elements of all that is made up to be asked in turn, so that it stays in the near caches, and sets of them.
-const IN_TURN: (usize, usize) = (1 << 14, 64);
+/// Sets of made-up inputs that are asked in turn, and elements of all of them, so that they stay in the near caches.
+const SETS_IN_TURN: usize = 64;
+const ELEMENTS_IN_TURN: usize = 1 << 14;
 
 /// Random inputs that the model computes with, in several sets, for a processor learns by heart which branches a model takes
 /// on a single one: those of the seed and what follows it, or else what it was tried with when it was loaded.
 pub(super) fn accepted(session: &dyn Session, rows: usize, seed: u64) -> Result<Vec<Vec<Tensor>>, RunError> {
     let shapes = samples::shapes_of_rows(session, rows).unwrap_or_else(|| session.sample_shapes());
     let elements = shapes.iter().filter_map(|shape| element_count(shape)).fold(0, usize::saturating_add);
-    let sets = (IN_TURN.0 / elements.max(1)).clamp(1, IN_TURN.1) as u64;
+    let sets = (ELEMENTS_IN_TURN / elements.max(1)).clamp(1, SETS_IN_TURN) as u64;
     let made_up = (0..sets).filter_map(|set| random(&session.signature().inputs, &shapes, seed.wrapping_add(set)));
     let taken: Vec<_> = made_up.take_while(|inputs| session.run(inputs).is_ok()).collect();
     if !taken.is_empty() {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
 use super::super::Failure;
 use super::url::Url;
 
@@ -37,6 +39,15 @@ impl Request {
 impl Message {
     pub(super) fn get(path: &str) -> Self {
         Self { method: "GET".into(), path: path.into(), headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// Its headers as a server gets them.
+    pub(super) fn header_map(&self) -> Result<HeaderMap, String> {
+        let parsed = |(name, value): &(String, String)| {
+            let parsed = name.parse::<HeaderName>().ok().zip(value.parse::<HeaderValue>().ok());
+            parsed.ok_or_else(|| format!("header {name:?} cannot be sent"))
+        };
+        self.headers.iter().map(parsed).collect()
     }
 
     pub(super) fn to(&self, url: &Url) -> Request {

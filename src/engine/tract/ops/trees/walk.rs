@@ -3,7 +3,7 @@
 
 use super::layout::{Index, Node, Root};
 
-/// How many walks are in flight. With fewer a processor waits; more do not fit its registers.
+/// How many walks are in flight. With eight a processor waits more; with twenty-four it was slower again.
 pub const LANES: usize = 16;
 
 /// The leaves that so many rows reach in one tree. `row` holds their columns.
