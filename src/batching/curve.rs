@@ -5,13 +5,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::policy::CHEAP_GATHERED;
-
 /// Numbers of rows that are remembered, and that batches are made up to.
 pub const SIZES: [usize; 11] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
-
-/// How much of a change, as a power of it, is one of all sizes and not of the size that was run alone; of quick runs.
-const COMMON: f64 = 0.5;
 
 /// The smallest of the [`SIZES`] that holds this many rows; what lies beyond them is rounded to nothing.
 pub fn size_for(rows: usize) -> usize {
@@ -80,9 +75,7 @@ impl Curve {
     /// Learns from a run. A single outlier, such as a run that lost its core for a while, moves the mean by a tenth; a
     /// lasting change is followed within some tens of runs. What makes runs of one size slower or quicker, such as a busy
     /// machine, does so to all, so the other points move along; otherwise sizes that are not run would be judged by how
-    /// things were when they were measured. They do not move all of the way, so that sizes which are run about the same time
-    /// come to stand to each other as they do there: a row alone costs more in use, where its model has left the caches
-    /// meanwhile, than when it was timed. A lost race loses one sample.
+    /// things were when they were measured. A lost race loses one sample.
     pub fn learn(&self, rows: usize, took: Duration) {
         let at = SIZES.partition_point(|&size| size <= rows).saturating_sub(1);
         let sample = took.as_nanos() as f64 * SIZES[at] as f64 / rows.max(1) as f64;
@@ -90,14 +83,9 @@ impl Curve {
         point.runs.fetch_add(1, Ordering::Relaxed);
         let Some(known) = point.nanoseconds() else { return point.keep(sample) };
         let mean = known * 0.9 + sample.min(known * 2.0) * 0.1;
-        // Powers of a change that comes to nothing in the end come to nothing, too; sums would drift. A long run shares its
-        // core with whoever else computes, which says nothing about its size.
-        let change = mean / known;
-        let common = if took <= CHEAP_GATHERED { change.powf(COMMON) } else { change };
         for (point, cost) in self.points.iter().filter_map(|point| Some((point, point.nanoseconds()?))) {
-            point.keep(cost * common);
+            point.keep(cost * mean / known);
         }
-        point.keep(mean);
     }
 
     /// Records a careful measurement, which replaces what was known of that size.
@@ -170,22 +158,8 @@ mod tests {
         curve.set(1, us(100), 3);
         curve.set(8, us(200), 3);
         (0..200).for_each(|_| curve.learn(1, us(300)));
-        let (one, eight) = (curve.expected(1).unwrap().as_secs_f64(), curve.expected(8).unwrap().as_secs_f64());
-        assert!((one * 1e6 - 300.0).abs() < 0.1, "{curve:?}");
-        assert!((eight / 200e-6 - 3f64.powf(COMMON)).abs() < 0.01, "{curve:?}");
-    }
-
-    #[test]
-    fn sizes_that_are_run_by_turns_are_learned_each_by_itself() {
-        let curve = Curve::default();
-        curve.set(1, us(100), 3);
-        curve.set(8, us(600), 3);
-        for _ in 0..1000 {
-            curve.learn(1, us(160));
-            curve.learn(8, us(480));
-        }
-        let costs = [1, 8].map(|rows| curve.expected(rows).unwrap().as_secs_f64() * 1e6);
-        assert!((costs[0] - 160.0).abs() < 2.0 && (costs[1] - 480.0).abs() < 6.0, "{curve:?}");
+        let ratio = curve.expected(8).unwrap().as_secs_f64() / curve.expected(1).unwrap().as_secs_f64();
+        assert!((ratio - 2.0).abs() < 0.01, "{curve:?}");
     }
 
     #[test]
