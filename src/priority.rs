@@ -5,6 +5,8 @@
 
 #[cfg(target_os = "linux")]
 mod group;
+#[cfg(target_os = "linux")]
+mod slice;
 
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -51,6 +53,13 @@ thread_local! {
 static COMPUTING: AtomicUsize = AtomicUsize::new(0);
 static ANSWERING: AtomicUsize = AtomicUsize::new(0);
 
+/// Lets the calling thread have its turn soon whenever it wakes up. For threads that answer; does nothing where the system
+/// knows no such wish.
+pub fn wakes_promptly() {
+    #[cfg(target_os = "linux")]
+    slice::ask_for(slice::SHORT);
+}
+
 /// Lets the calling thread give way from now on. Does nothing where threads have no priority of their own, and is no
 /// loss where it is not allowed.
 pub fn give_way() {
@@ -63,6 +72,7 @@ pub fn give_way() {
         // Linux takes "this process" for the calling thread. What the process was started with counts, too.
         let before = rustix::process::getpriority_process(None).unwrap_or(0);
         let _ = rustix::process::setpriority_process(None, before.saturating_add(NICER).min(19));
+        slice::ask_for(slice::LONG);
         // Beside strangers it would get next to nothing, so only where the system shares out cores by groups.
         static HAS_GROUP: OnceLock<bool> = OnceLock::new();
         if *HAS_GROUP.get_or_init(group::is_own) && become_idle() {

@@ -43,8 +43,8 @@ impl Serve {
 fn serve(config: Config) -> Result<(), Failure> {
     let app = App::build(config)?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime =
-        runtime.enable_all().on_thread_park(priority::falls_asleep).on_thread_unpark(priority::woke_up).build()?;
+    runtime.enable_all().on_thread_start(priority::wakes_promptly);
+    let runtime = runtime.on_thread_park(priority::falls_asleep).on_thread_unpark(priority::woke_up).build()?;
     let served = runtime.block_on(async {
         let signals = Signals::listen().map_err(StartError::Signals)?;
         let listener = app.listen().await?;
