@@ -11,7 +11,8 @@ pub const CHEAP: Duration = Duration::from_micros(250);
 /// What is gathered on a thread of the server may take so long altogether; more goes to the compute threads.
 pub const CHEAP_GATHERED: Duration = Duration::from_millis(1);
 
-/// A job of its own costs about a microsecond (a channel and a copy), so gathering and cutting have to save more than that.
+/// What a job of its own costs, and a run of its own, besides computing: a channel, a copy, the books. Gathering and cutting
+/// have to save more than that.
 const JOB_NS: f64 = 2_000.0;
 
 /// A run that serves the queue nearly as soon and is smaller answers its first requests sooner.
@@ -67,7 +68,7 @@ pub fn next_run(waiting: impl Iterator<Item = usize>, curve: &Curve, most: usize
     }
     let soonest = |&(jobs, rows): &(usize, usize)| {
         let cost = curve.nanoseconds(size_for(rows)).filter(|_| jobs > 0)?;
-        Some(all.div_ceil(rows.max(1)).div_ceil(slots.max(1)) as f64 * cost)
+        Some(all.div_ceil(rows.max(1)).div_ceil(slots.max(1)) as f64 * (cost + JOB_NS))
     };
     let best = fits.iter().filter_map(soonest).fold(f64::INFINITY, f64::min);
     fits.iter().find(|fit| soonest(fit).is_some_and(|time| time <= best * NEARLY)).map_or(1, |&(jobs, _)| jobs)
@@ -127,6 +128,8 @@ mod tests {
         // Sixteen at once would take as long as twice eight, and the first eight would wait for it.
         assert_eq!(run(&[1; 16], &wide(), 1), 8);
         assert_eq!(run(&[1; 3], &wide(), 1), 3, "rounded up to four");
+        // Seven times two would compute for as long as sixteen once.
+        assert_eq!(run(&[1; 14], &curve(&[(1, 10), (2, 18), (4, 35), (8, 69), (16, 122)]), 1), 14);
     }
 
     #[test]
