@@ -14,6 +14,9 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::activity::Activity;
 
+/// Up to here it costs less to copy an answer's head and body together than to have the system do it.
+const SMALL: usize = 1024;
+
 /// A stream whose writing fails once it has made no progress for `patience`.
 pub(super) struct Patient {
     stream: TokioIo<TcpStream>,
@@ -47,6 +50,16 @@ impl Patient {
     }
 }
 
+/// Copies the slices one after the other and returns how long they are, if they fit.
+fn gather(slices: &[IoSlice<'_>], into: &mut [u8]) -> Option<usize> {
+    let mut length = 0;
+    for slice in slices {
+        into.get_mut(length..length + slice.len())?.copy_from_slice(slice);
+        length += slice.len();
+    }
+    Some(length)
+}
+
 impl Read for Patient {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buffer)
@@ -77,7 +90,11 @@ impl Write for Patient {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.activity.note_write();
-        self.step(cx, |stream, cx| stream.poll_write_vectored(cx, slices))
+        let mut small = [0; SMALL];
+        let Some(length) = gather(slices, &mut small) else {
+            return self.step(cx, |stream, cx| stream.poll_write_vectored(cx, slices));
+        };
+        self.step(cx, |stream, cx| stream.poll_write(cx, &small[..length]))
     }
 }
 
