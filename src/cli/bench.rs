@@ -2,6 +2,7 @@
 //! other, several targets in turn, and says what came of it as a table and as JSON. Deliberately not a general HTTP load
 //! generator: one request, or a few in turn, sent many times over HTTP/1.1.
 
+mod alarm;
 mod answer;
 mod body;
 mod connection;

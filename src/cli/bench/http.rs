@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
 use super::super::Failure;
+use super::alarm::Alarm;
 use super::connection::{Connection, Exchanged};
 use super::generator::Generator;
 use super::request::{Request, Requests};
@@ -20,8 +21,6 @@ use super::url::Url;
 
 /// Pause of a connection after a failure, so that a server that is gone is not asked as fast as it can refuse.
 const AFTER_FAILURE: Duration = Duration::from_millis(10);
-/// The runtime's timer has steps of a millisecond; what is left after it is waited for by looking at the clock.
-const TIMER_STEP: Duration = Duration::from_millis(2);
 
 /// How requests follow each other.
 #[derive(Clone, Debug)]
@@ -95,7 +94,8 @@ impl Generator for Client {
             Pace::Open { rate, random } => {
                 let random = random.as_mut().map(Rng::fork);
                 let schedule = Schedule::new(begun, lasting, *rate, self.part, random);
-                Some(Arc::new(tokio::sync::Mutex::new(schedule)))
+                let _inside = self.runtime.enter();
+                Some(Arc::new(tokio::sync::Mutex::new((schedule, Alarm::new()))))
             }
         };
         let mut lanes = JoinSet::new();
@@ -113,7 +113,7 @@ impl Generator for Client {
         self.connections = self.runtime.block_on(lanes.join_all());
         let mut tally = lane.tally().clone();
         if let Some(schedule) = schedule {
-            let mut schedule = schedule.blocking_lock();
+            let (schedule, _) = &mut *schedule.blocking_lock();
             while let Some(intended) = schedule.next() {
                 tally.planned += 1;
                 tally.unsent(intended, schedule.end());
@@ -158,19 +158,24 @@ impl Lane {
         connection
     }
 
-    async fn open(mut self, mut connection: Connection, schedule: Arc<tokio::sync::Mutex<Schedule>>) -> Connection {
+    async fn open(
+        mut self,
+        mut connection: Connection,
+        turns: Arc<tokio::sync::Mutex<(Schedule, Alarm)>>,
+    ) -> Connection {
         let mut patience = pin!(sleep_until(self.patience.into()));
         loop {
             // Free connections queue up here; the first of them waits for the next request's time.
-            let mut next = schedule.lock().await;
-            let Some(intended) = next.next() else { break };
+            let mut turn = turns.lock().await;
+            let (schedule, alarm) = &mut *turn;
+            let Some(intended) = schedule.next() else { break };
             let now = Instant::now();
             if intended <= now && now >= self.end {
                 break;
             }
-            let sent = wait_until(intended).await;
-            next.advance();
-            drop(next);
+            let sent = alarm.wait_until(intended).await;
+            schedule.advance();
+            drop(turn);
             {
                 let mut tally = self.tally();
                 tally.planned += 1;
@@ -230,18 +235,5 @@ impl Lane {
 
     fn tally(&self) -> MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Waits to within microseconds of the time and says when that was. Keeps the thread busy for the last two milliseconds,
-/// between looks at the sockets: any coarser timer would show in the latencies.
-async fn wait_until(time: Instant) -> Instant {
-    loop {
-        let now = Instant::now();
-        match time.checked_duration_since(now) {
-            None | Some(Duration::ZERO) => return now,
-            Some(left) if left > 2 * TIMER_STEP => sleep_until((time - TIMER_STEP).into()).await,
-            Some(_) => tokio::task::yield_now().await,
-        }
     }
 }
