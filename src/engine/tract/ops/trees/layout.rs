@@ -87,7 +87,7 @@ impl<R: Real, I: Index> Layout<R, I> {
                     let column = I::of(columns.numbers.get(&question.column).copied()?)?;
                     let node = Node { key: question.key, column, distance: I::default() };
                     let children = if question.swapped { [branch.no, branch.yes] } else { [branch.yes, branch.no] };
-                    Some((node, Some((leaves[at as usize], children))))
+                    Some((node, Some(Below { leaves: leaves[at as usize], children })))
                 }
             };
             roots.push(plot.add(*root, &mut fill)?);
@@ -123,100 +123,109 @@ fn leaves(ensemble: &Ensemble) -> Vec<u32> {
     leaves
 }
 
-/// Nodes as they are laid out.
-struct Plot<K, I> {
-    nodes: Vec<Node<K, I>>,
+/// A node, and of a branch what lies under it.
+type Filled<K, I> = (Node<K, I>, Option<Below>);
+
+struct Below {
+    leaves: u32,
+    children: [Child; 2],
 }
 
 /// Two children whose parent has its place already.
 struct Pair {
-    leaves: u32,
-    children: [Child; 2],
+    below: Below,
     parent: usize,
     depth: u32,
+}
+
+/// Nodes as they are laid out, and what is known of the tree that is being added.
+struct Plot<K, I> {
+    nodes: Vec<Node<K, I>>,
+    /// To be placed in the line of their parents, while there is room.
+    near: Vec<Pair>,
+    longest: u32,
+    /// To all leaves together.
+    steps: u64,
+    arrivals: u64,
 }
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
 impl<K: Copy + Default, I: Index> Plot<K, I> {
-    /// Nodes of a line.
-    const LINE: usize = LINE / size_of::<Node<K, I>>();
+    /// Pairs of nodes in a line.
+    const PAIRS: usize = LINE / size_of::<[Node<K, I>; 2]>();
 
     fn with_capacity(nodes: usize) -> Self {
-        Self { nodes: Vec::with_capacity(nodes) }
+        let (near, longest, steps, arrivals) = Default::default();
+        Self { nodes: Vec::with_capacity(nodes), near, longest, steps, arrivals }
     }
 
-    /// Adds a tree. `fill` gives a node, and of a branch how many leaves lie under it and its children.
-    fn add(
-        &mut self,
-        root: Child,
-        fill: &mut impl FnMut(Child) -> Option<(Node<K, I>, Option<(u32, [Child; 2])>)>,
-    ) -> Option<Root> {
-        let (mut longest, mut steps, mut arrivals) = (0, 0u64, 0u64);
-        let (node, below) = fill(root)?;
+    /// Adds a tree, of which `fill` gives the nodes.
+    fn add(&mut self, root: Child, fill: &mut impl FnMut(Child) -> Option<Filled<K, I>>) -> Option<Root> {
+        (self.longest, self.steps, self.arrivals) = Default::default();
+        let root = fill(root)?;
         // Even a root has a neighbour, so that all pairs lie evenly.
-        self.begin(below.map_or(1, |(leaves, _)| leaves as usize));
+        self.begin(root.1.as_ref().map_or(1, |below| below.leaves as usize));
         let start = self.nodes.len();
-        self.nodes.extend([node, Node::default()]);
-        let mut waiting: Vec<Pair> = Vec::new();
-        let mut near: Vec<Pair> = Vec::new();
-        let mut room = Self::LINE / 2 - 1;
-        match below {
-            Some((leaves, children)) => near.push(Pair { leaves, children, parent: start, depth: 1 }),
-            None => arrivals = 1,
-        }
+        self.place(root, 0);
+        self.nodes.push(Node::default());
+        let mut room = Self::PAIRS - 1;
+        let mut waiting = Vec::new();
         loop {
             while room > 0
-                && let Some(most) = (0..near.len()).max_by_key(|at| near[*at].leaves)
+                && let Some(most) = (0..self.near.len()).max_by_key(|at| self.near[*at].below.leaves)
             {
-                let pair = near.swap_remove(most);
+                let pair = self.near.swap_remove(most);
                 room -= 1;
                 let at = self.nodes.len();
                 self.nodes[pair.parent].distance = I::of(at - pair.parent)?;
-                for (side, child) in pair.children.into_iter().enumerate() {
-                    let (node, below) = fill(child)?;
-                    self.nodes.push(node);
-                    match below {
-                        Some((leaves, children)) => {
-                            near.push(Pair { leaves, children, parent: at + side, depth: pair.depth + 1 });
-                        }
-                        None => {
-                            longest = longest.max(pair.depth);
-                            steps += u64::from(pair.depth);
-                            arrivals += 1;
-                        }
-                    }
+                for child in pair.below.children {
+                    self.place(fill(child)?, pair.depth);
                 }
             }
-            near.sort_unstable_by_key(|pair| pair.leaves);
-            waiting.append(&mut near);
+            self.near.sort_unstable_by_key(|pair| pair.below.leaves);
+            waiting.append(&mut self.near);
             let Some(next) = waiting.pop() else { break };
             // A subtree has one pair less than leaves.
-            self.begin(next.leaves as usize - 1);
-            near.push(next);
-            room = Self::LINE / 2;
+            self.begin(next.below.leaves as usize - 1);
+            self.near.push(next);
+            room = Self::PAIRS;
         }
         // Where most ways are the longest one, looking for the others costs more than it saves.
-        let usual = u32::try_from(steps.div_ceil(arrivals.max(1))).unwrap_or(longest);
+        let longest = self.longest;
+        let usual = u32::try_from(self.steps.div_ceil(self.arrivals.max(1))).unwrap_or(longest);
         let usual = if longest <= usual + 1 { longest } else { usual };
         Some(Root { at: u32::try_from(start).ok()?, longest, usual })
     }
 
+    /// Puts a node next.
+    fn place(&mut self, (node, below): Filled<K, I>, depth: u32) {
+        match below {
+            Some(below) => self.near.push(Pair { below, parent: self.nodes.len(), depth: depth + 1 }),
+            None => {
+                self.longest = self.longest.max(depth);
+                self.steps += u64::from(depth);
+                self.arrivals += 1;
+            }
+        }
+        self.nodes.push(node);
+    }
+
     /// Goes to a new line where so many pairs, or as many as a line holds, do not fit the rest of this one.
     fn begin(&mut self, pairs: usize) {
-        let pairs = pairs.min(Self::LINE / 2);
-        let used = self.nodes.len() % Self::LINE;
-        if used + pairs * 2 > Self::LINE {
-            self.nodes.resize(self.nodes.len() + Self::LINE - used, Node::default());
+        let (used, line) = (self.nodes.len() % (Self::PAIRS * 2), Self::PAIRS * 2);
+        if used + pairs.min(Self::PAIRS) * 2 > line {
+            self.nodes.resize(self.nodes.len() + line - used, Node::default());
         }
     }
 
     /// The nodes such that lines of them are lines of the cache, and how many come before the first.
     fn aligned(self) -> (Vec<Node<K, I>>, usize) {
-        let mut nodes: Vec<Node<K, I>> = Vec::with_capacity(self.nodes.len() + Self::LINE);
-        // Nothing is wrong where the place is not known, only slower.
-        let before = nodes.as_ptr().align_offset(LINE).min(Self::LINE - 1);
+        let mut nodes: Vec<Node<K, I>> = Vec::with_capacity(self.nodes.len() + Self::PAIRS * 2);
+        // Nothing is wrong where there is no such place near, as for nodes of 12 bytes, only slower.
+        let before = nodes.as_ptr().align_offset(LINE);
+        let before = if before < Self::PAIRS * 2 { before } else { 0 };
         nodes.resize(before, Node::default());
         nodes.extend(self.nodes);
         (nodes, before)
@@ -235,5 +244,68 @@ impl Columns {
         if *self.numbers.entry(column).or_insert(next) == next {
             self.all.push(column);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nodes of a complete tree of a depth, whose numbers are their places in breadth.
+    fn plot<I: Index>(depth: u32) -> (Vec<Node<u32, I>>, Root) {
+        let (inner, all) = ((1u32 << depth) - 1, (2u32 << depth) - 1);
+        let child = |at: u32| if at < inner { Child::Branch(at) } else { Child::Leaf(at) };
+        let node = |key| Node { key, column: I::default(), distance: I::default() };
+        let mut fill = |at: Child| match at {
+            Child::Leaf(at) => Some((node(at), None)),
+            Child::Branch(at) => {
+                let level = (at + 1).ilog2();
+                let children = [child(2 * at + 1), child(2 * at + 2)];
+                Some((node(at), Some(Below { leaves: 1 << (depth - level), children })))
+            }
+        };
+        let mut plot = Plot::with_capacity(all as usize);
+        let mut root = plot.add(child(0), &mut fill).unwrap();
+        let (nodes, before) = plot.aligned();
+        root.at += before as u32;
+        (nodes, root)
+    }
+
+    #[test]
+    fn a_walk_meets_few_lines_and_all_nodes_are_there() {
+        let (nodes, root) = plot::<u16>(9);
+        assert_eq!((root.longest, root.usual), (9, 9));
+        let line = |at: usize| (&raw const nodes[at]).addr() / LINE;
+        let (mut met, mut walks, mut waiting) = (0, 0, vec![(root.at as usize, 0, 1)]);
+        let mut found = Vec::new();
+        while let Some((at, number, lines)) = waiting.pop() {
+            assert_eq!(nodes[at].key, number);
+            found.push(number);
+            let next = at + nodes[at].distance.get();
+            if next == at {
+                (met, walks) = (met + lines, walks + 1);
+                continue;
+            }
+            assert_eq!(line(next), line(next + 1), "children are asked for together");
+            let lines = lines + usize::from(line(next) != line(at));
+            waiting.extend([(next, 2 * number + 1, lines), (next + 1, 2 * number + 2, lines)]);
+        }
+        found.sort_unstable();
+        assert_eq!(found, (0..1023).collect::<Vec<u32>>());
+        assert!(met <= walks * 6, "{met} lines in {walks} walks of ten nodes");
+        assert!(nodes.len() < 1023 * 5 / 4, "{} places for 1,023 nodes", nodes.len());
+    }
+
+    #[test]
+    fn nodes_that_do_not_fill_a_line_have_no_room_between_them() {
+        // Of 12 bytes, so that five would fit: two pairs do.
+        let (nodes, _) = plot::<u32>(9);
+        assert!(nodes.len() < 1023 * 5 / 4, "{} places for 1,023 nodes", nodes.len());
+    }
+
+    #[test]
+    fn a_leaf_alone_is_a_tree() {
+        let (nodes, root) = plot::<u16>(0);
+        assert_eq!((nodes[root.at as usize].key, root.longest, root.usual), (0, 0, 0));
     }
 }
