@@ -23,8 +23,12 @@ pub fn size_for(rows: usize) -> usize {
 const MOVES: f64 = 0.1;
 const OF_ITS_SIZE: f64 = 0.1;
 
-/// The same where the size was not calibrated: there are but a few runs to know it from.
+/// What a size has shown of itself fades by this much with every run: where no other size is run, it says nothing.
+const FADES: f64 = 0.0005;
+
+/// The same where the size was not calibrated: there are but a few runs to know it from, and little to trust in them.
 const OF_AN_UNTIMED_SIZE: f64 = 0.5;
+const UNTIMED_FADES: f64 = 0.005;
 
 /// A single run counts for at most so many times what was expected: it may have lost its core for a while.
 const OUTLIER: f64 = 2.0;
@@ -32,9 +36,6 @@ const OUTLIER: f64 = 2.0;
 /// Of so many runs of a size that was not calibrated the quickest is where it begins, as in a calibration, and at most what
 /// other sizes let expect: were it wrongly taken for dearer, requests would be cut into smaller parts, and none would show.
 const FIRST_RUNS: u64 = 3;
-
-/// What a size has shown of itself fades by this much with every run: where no other size is run, it says nothing.
-const FADES: f64 = 0.0005;
 
 /// Learned cost of one model at one shape of its rows.
 #[derive(Debug, Default)]
@@ -65,6 +66,15 @@ impl Point {
         self.measured.store(nanoseconds.max(1.0).to_bits(), Ordering::Relaxed);
     }
 
+    /// Brings the factor nearer to one, by no more than a share of itself.
+    fn fade(&self) {
+        let factor = self.own.get();
+        if factor != 1.0 {
+            let fades = if self.is_calibrated() { FADES } else { UNTIMED_FADES };
+            self.own.set(factor + (1.0 - factor) * factor.min(1.0) * fades);
+        }
+    }
+
     fn is_calibrated(&self) -> bool {
         self.calibrated.load(Ordering::Relaxed)
     }
@@ -83,14 +93,6 @@ impl Default for Factor {
 impl Factor {
     fn get(&self) -> f64 {
         f64::from_bits(self.0.load(Ordering::Relaxed))
-    }
-
-    /// Comes nearer to one, by no more than a share of itself.
-    fn fade(&self) {
-        let factor = self.get();
-        if factor != 1.0 {
-            self.set(factor + (1.0 - factor) * factor.min(1.0) * FADES);
-        }
     }
 
     fn set(&self, factor: f64) {
@@ -153,7 +155,7 @@ impl Curve {
         let of_its_size = moved.powf(if point.is_calibrated() { OF_ITS_SIZE } else { OF_AN_UNTIMED_SIZE });
         let before = point.own.get();
         point.own.set(before * of_its_size);
-        self.points.iter().for_each(|point| point.own.fade());
+        self.points.iter().for_each(Point::fade);
         self.pace.set(self.pace.get() * moved * before / point.own.get());
     }
 
