@@ -2,6 +2,8 @@
 //! is not plain (a word, a string, more digits than a word of the machine holds, a value that does not fit) is left to
 //! the long way, which also knows what to say about it. Both ways give the same values: see the properties.
 
+mod digits;
+
 /// A number as JSON spells it, taken apart: `mantissa * 10^exponent`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Parts {
@@ -9,31 +11,75 @@ pub(super) struct Parts {
     mantissa: u64,
     exponent: i32,
     is_integer: bool,
+    /// Whether [`short`] reads it.
+    is_short: bool,
 }
 
 /// A type that some numbers can be had as without more ado.
 pub(super) trait Plain: Sized {
+    /// Whether there may be digits behind a point.
+    const HAS_PLACES: bool;
+
     fn plain(parts: Parts) -> Option<Self>;
 }
 
 /// Reads numbers and the commas between them from `at` on, at most `most`. Returns how many, and where the last one
 /// ended.
 #[inline]
-pub(super) fn read<T: Plain>(bytes: &[u8], mut at: usize, most: usize, values: &mut Vec<T>) -> (usize, usize) {
-    let (mut count, mut end) = (0, at);
-    while count < most {
-        let Some((parts, after)) = number(bytes, at) else { break };
-        let Some(value) = T::plain(parts) else { break };
-        values.push(value);
-        count += 1;
-        end = after;
-        at = space(bytes, after);
-        if bytes.get(at) != Some(&b',') {
-            break;
+pub(super) fn read<T: Plain>(bytes: &[u8], at: usize, most: usize, values: &mut Vec<T>) -> (usize, usize) {
+    let most = values.len().saturating_add(most);
+    let before = values.len();
+    let mut run = Run { end: at, next: Some(at) };
+    loop {
+        let so_far = values.len();
+        if T::HAS_PLACES {
+            run = run.go_on(bytes, most, values, |at| short(bytes, at));
         }
-        at = space(bytes, at + 1);
+        // Among others a short one is as likely to be followed by another kind, and changing over costs more than it
+        // saves.
+        let mut patience = PATIENCE;
+        run = run.go_on(bytes, most, values, |at| {
+            let (parts, end) = number(bytes, at).filter(|_| patience > 0)?;
+            patience = if T::HAS_PLACES && parts.is_short { patience - 1 } else { PATIENCE };
+            Some((parts, end))
+        });
+        if values.len() == so_far {
+            return (so_far - before, run.end);
+        }
     }
-    (count, end)
+}
+
+/// After so many numbers in a row that could have been read as short ones they are.
+const PATIENCE: usize = 8;
+
+/// How far numbers were read: where the last one ended, and where the next one begins if a comma follows.
+#[derive(Clone, Copy)]
+struct Run {
+    end: usize,
+    next: Option<usize>,
+}
+
+impl Run {
+    /// Reads on while there are numbers of a kind, until there are `most` values.
+    fn go_on<T: Plain>(
+        mut self,
+        bytes: &[u8],
+        most: usize,
+        values: &mut Vec<T>,
+        mut one: impl FnMut(usize) -> Option<(Parts, usize)>,
+    ) -> Self {
+        while let Some(at) = self.next
+            && values.len() < most
+            && let Some((parts, end)) = one(at)
+            && let Some(value) = T::plain(parts)
+        {
+            values.push(value);
+            let behind = space(bytes, end);
+            let next = (bytes.get(behind) == Some(&b',')).then(|| space(bytes, behind + 1));
+            self = Self { end, next };
+        }
+        self
+    }
 }
 
 #[inline]
@@ -44,6 +90,19 @@ fn space(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// One number with few digits, and the offset behind it. Whether there is a sign is not branched on, either.
+#[inline]
+fn short(bytes: &[u8], start: usize) -> Option<(Parts, usize)> {
+    let window = bytes.get(start..)?.first_chunk::<16>()?;
+    let negative = bytes.get(start) == Some(&b'-');
+    let unsigned = u128::from_le_bytes(*window) >> (8 * u32::from(negative));
+    let (mantissa, places) = digits::read_short(unsigned)?;
+    let end = start + usize::from(negative) + 2 + places;
+    let exponent = -(places as i32);
+    let is_whole = !matches!(bytes.get(end), Some(b'e' | b'E'));
+    is_whole.then_some((Parts { negative, mantissa, exponent, is_integer: false, is_short: true }, end))
+}
+
 /// One number in JSON's grammar and the offset behind it.
 #[inline]
 fn number(bytes: &[u8], start: usize) -> Option<(Parts, usize)> {
@@ -51,80 +110,90 @@ fn number(bytes: &[u8], start: usize) -> Option<(Parts, usize)> {
     const MOST_DIGITS: usize = 19;
     let negative = bytes.get(start) == Some(&b'-');
     let first = start + usize::from(negative);
-    let (mut mantissa, mut at) = digits(bytes, first, 0);
+    let (mut mantissa, mut at) = digits::read(bytes, first, 0);
     let mut count = at - first;
     if count == 0 || (count > 1 && bytes.get(first) == Some(&b'0')) {
         return None;
     }
     let mut exponent = 0i32;
     let mut is_integer = true;
+    let mut is_short = false;
     if bytes.get(at) == Some(&b'.') {
-        let (all, end) = digits(bytes, at + 1, mantissa);
+        let (all, end) = digits::read(bytes, at + 1, mantissa);
         let places = end - at - 1;
         if places == 0 {
             return None;
         }
         (mantissa, at, is_integer) = (all, end, false);
+        is_short = count == 1 && places <= digits::MOST_PLACES;
         count += places;
         // More places than digits allowed are turned down just below.
         exponent = -(places as i32);
     }
-    if count > MOST_DIGITS {
+    if count > MOST_DIGITS && count > MOST_DIGITS + zeros(bytes, first) {
         return None;
     }
     if let Some(b'e' | b'E') = bytes.get(at) {
         let sign = bytes.get(at + 1);
         let from = at + 1 + usize::from(matches!(sign, Some(b'-' | b'+')));
-        let (power, end) = digits(bytes, from, 0);
+        let (power, end) = digits::read(bytes, from, 0);
         if end == from || end - from > 4 {
             return None;
         }
         let power = i32::try_from(power).ok()?;
         exponent += if sign == Some(&b'-') { -power } else { power };
-        (at, is_integer) = (end, false);
+        (at, is_integer, is_short) = (end, false, false);
     }
-    Some((Parts { negative, mantissa, exponent, is_integer }, at))
+    Some((Parts { negative, mantissa, exponent, is_integer, is_short }, at))
 }
 
-#[inline]
-fn digits(bytes: &[u8], mut at: usize, mut value: u64) -> (u64, usize) {
-    while let Some(digit) = bytes.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|&digit| digit < 10) {
-        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
-        at += 1;
-    }
-    (value, at)
+/// How many of the digits from `first` on are zeros before any other.
+#[cold]
+fn zeros(bytes: &[u8], first: usize) -> usize {
+    let number = bytes.get(first..).unwrap_or_default().iter();
+    number.take_while(|byte| matches!(byte, b'0' | b'.')).filter(|&&byte| byte == b'0').count()
 }
 
-impl Plain for f64 {
-    /// A mantissa below 2^53 and a power of ten up to 22 are both exact, so that one multiplication or division rounds
-    /// once, to the nearest (W. D. Clinger, "How to read floating point numbers accurately", 1990).
+impl Parts {
+    /// The value to within two units in the last place; the nearest when the mantissa is at most 2^53, as then it and
+    /// the power of ten are exact, and only their product or quotient is rounded (W. D. Clinger, "How to read floating
+    /// point numbers accurately", 1990). `None` where the power is not exact.
     #[inline]
-    fn plain(parts: Parts) -> Option<Self> {
+    fn nearly(self) -> Option<f64> {
         const POWERS: [f64; 23] = [
             1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
             1e19, 1e20, 1e21, 1e22,
         ];
-        if parts.mantissa > 1 << 53 {
-            return None;
-        }
-        let power = *POWERS.get(parts.exponent.unsigned_abs() as usize)?;
-        let mantissa = parts.mantissa as f64;
-        let value = if parts.exponent < 0 { mantissa / power } else { mantissa * power };
-        Some(if parts.negative { -value } else { value })
+        let power = *POWERS.get(self.exponent.unsigned_abs() as usize)?;
+        let mantissa = self.mantissa as f64;
+        let size = if self.exponent < 0 { mantissa / power } else { mantissa * power };
+        // Signs come as chance has them: set without a branch.
+        Some(f64::from_bits(size.to_bits() | u64::from(self.negative) << 63))
+    }
+}
+
+impl Plain for f64 {
+    const HAS_PLACES: bool = true;
+
+    #[inline]
+    fn plain(parts: Parts) -> Option<Self> {
+        parts.nearly().filter(|_| parts.mantissa <= 1 << 53)
     }
 }
 
 impl Plain for f32 {
-    /// By way of the nearest f64. Rounding a second time could differ from rounding once only where that f64 lies exactly
-    /// between two f32, and where f32 is no longer normal.
+    const HAS_PLACES: bool = true;
+
+    /// By way of an f64 that may be two units off: an f32 nearest to it is nearest to the number, too, unless that f64 is
+    /// about in the middle between two f32, or f32 is no longer normal.
     #[inline]
     fn plain(parts: Parts) -> Option<Self> {
         const BELOW: u64 = (1 << 29) - 1;
         const HALF: u64 = 1 << 28;
-        let double = f64::plain(parts)?;
+        let double = parts.nearly()?;
         let size = double.abs();
         let is_normal = size >= f64::from(Self::MIN_POSITIVE) && size <= f64::from(Self::MAX);
-        let is_between = double.to_bits() & BELOW == HALF;
+        let is_between = (double.to_bits() & BELOW).abs_diff(HALF) <= 2;
         (size == 0.0 || is_normal && !is_between).then_some(double as Self)
     }
 }
@@ -132,6 +201,8 @@ impl Plain for f32 {
 macro_rules! integers {
     ($($type:ty),*) => {$(
         impl Plain for $type {
+            const HAS_PLACES: bool = false;
+
             #[inline]
             fn plain(parts: Parts) -> Option<Self> {
                 let size = i128::from(parts.mantissa);

@@ -142,7 +142,7 @@ proptest! {
     /// The short way for plain numbers and the long way for all others give the same.
     #[test]
     fn decimals_are_read_to_the_nearest_float(
-        decimals in vec("-?(0|[1-9][0-9]{0,18})(\\.[0-9]{1,12})?([eE][+-]?[0-9]{1,2})?", 1..20),
+        decimals in vec("-?(0|[1-9][0-9]{0,18})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?", 1..20),
     ) {
         let text = format!("[{}]", decimals.join(" , "));
         let doubles: Vec<f64> = decimals.iter().map(|decimal| decimal.parse().expect("a number")).collect();
