@@ -11,8 +11,16 @@ pub(super) struct Parts {
     mantissa: u64,
     exponent: i32,
     is_integer: bool,
-    /// Whether [`short`] reads it.
+    /// Whether it could have been read as a [`Short`].
     is_short: bool,
+}
+
+/// A number of at most eight digits, of which all but one are behind the point: `mantissa / 10^places`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Short {
+    negative: bool,
+    mantissa: u32,
+    places: usize,
 }
 
 /// A type that some numbers can be had as without more ado.
@@ -21,6 +29,8 @@ pub(super) trait Plain: Sized {
     const HAS_PLACES: bool;
 
     fn plain(parts: Parts) -> Option<Self>;
+
+    fn short(short: Short) -> Option<Self>;
 }
 
 /// Reads numbers and the commas between them from `at` on, at most `most`. Returns how many, and where the last one
@@ -33,7 +43,10 @@ pub(super) fn read<T: Plain>(bytes: &[u8], at: usize, most: usize, values: &mut 
     loop {
         let so_far = values.len();
         if T::HAS_PLACES {
-            run = run.go_on(bytes, most, values, |at| short(bytes, at));
+            run = run.go_on(bytes, most, values, |at| {
+                let (number, end) = short(bytes, at)?;
+                Some((T::short(number)?, end))
+            });
         }
         // Among others a short one is as likely to be followed by another kind, and changing over costs more than it
         // saves.
@@ -41,7 +54,7 @@ pub(super) fn read<T: Plain>(bytes: &[u8], at: usize, most: usize, values: &mut 
         run = run.go_on(bytes, most, values, |at| {
             let (parts, end) = number(bytes, at).filter(|_| patience > 0)?;
             patience = if T::HAS_PLACES && parts.is_short { patience - 1 } else { PATIENCE };
-            Some((parts, end))
+            Some((T::plain(parts)?, end))
         });
         if values.len() == so_far {
             return (so_far - before, run.end);
@@ -61,17 +74,16 @@ struct Run {
 
 impl Run {
     /// Reads on while there are numbers of a kind, until there are `most` values.
-    fn go_on<T: Plain>(
+    fn go_on<T>(
         mut self,
         bytes: &[u8],
         most: usize,
         values: &mut Vec<T>,
-        mut one: impl FnMut(usize) -> Option<(Parts, usize)>,
+        mut one: impl FnMut(usize) -> Option<(T, usize)>,
     ) -> Self {
         while let Some(at) = self.next
             && values.len() < most
-            && let Some((parts, end)) = one(at)
-            && let Some(value) = T::plain(parts)
+            && let Some((value, end)) = one(at)
         {
             values.push(value);
             let behind = space(bytes, end);
@@ -92,15 +104,13 @@ fn space(bytes: &[u8], mut at: usize) -> usize {
 
 /// One number with few digits, and the offset behind it. Whether there is a sign is not branched on, either.
 #[inline]
-fn short(bytes: &[u8], start: usize) -> Option<(Parts, usize)> {
-    let window = bytes.get(start..)?.first_chunk::<16>()?;
+fn short(bytes: &[u8], start: usize) -> Option<(Short, usize)> {
     let negative = bytes.get(start) == Some(&b'-');
-    let unsigned = u128::from_le_bytes(*window) >> (8 * u32::from(negative));
-    let (mantissa, places) = digits::read_short(unsigned)?;
-    let end = start + usize::from(negative) + 2 + places;
-    let exponent = -(places as i32);
+    let first = start + usize::from(negative);
+    let (mantissa, places) = digits::read_short(bytes.get(first..)?.first_chunk()?)?;
+    let end = first + 2 + places;
     let is_whole = !matches!(bytes.get(end), Some(b'e' | b'E'));
-    is_whole.then_some((Parts { negative, mantissa, exponent, is_integer: false, is_short: true }, end))
+    is_whole.then_some((Short { negative, mantissa, places }, end))
 }
 
 /// One number in JSON's grammar and the offset behind it.
@@ -167,9 +177,14 @@ impl Parts {
         let power = *POWERS.get(self.exponent.unsigned_abs() as usize)?;
         let mantissa = self.mantissa as f64;
         let size = if self.exponent < 0 { mantissa / power } else { mantissa * power };
-        // Signs come as chance has them: set without a branch.
-        Some(f64::from_bits(size.to_bits() | u64::from(self.negative) << 63))
+        Some(signed(size, self.negative))
     }
+}
+
+/// What is below zero, too, without a branch: signs come as chance has them.
+#[inline]
+fn signed(size: f64, negative: bool) -> f64 {
+    f64::from_bits(size.to_bits() | u64::from(negative) << 63)
 }
 
 impl Plain for f64 {
@@ -178,6 +193,13 @@ impl Plain for f64 {
     #[inline]
     fn plain(parts: Parts) -> Option<Self> {
         parts.nearly().filter(|_| parts.mantissa <= 1 << 53)
+    }
+
+    #[inline]
+    fn short(short: Short) -> Option<Self> {
+        const POWERS: [f64; 8] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7];
+        let power = POWERS.get(short.places)?;
+        Some(signed(f64::from(short.mantissa) / power, short.negative))
     }
 }
 
@@ -196,6 +218,16 @@ impl Plain for f32 {
         let is_between = (double.to_bits() & BELOW).abs_diff(HALF) <= 2;
         (size == 0.0 || is_normal && !is_between).then_some(double as Self)
     }
+
+    /// A product is off by some 2^-52 of it, and no number so short is nearer than 2^-49 of it to the middle between two
+    /// f32: they differ by 1 / (10^places * 2^bits) at least, where the middle has so many bits behind the point, or by
+    /// nothing, which takes 25 bits of the number, of which so short a one that ends in binary has no more than 11.
+    #[inline]
+    fn short(short: Short) -> Option<Self> {
+        const INVERSES: [f64; 8] = [1e0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7];
+        let inverse = INVERSES.get(short.places)?;
+        Some(signed(f64::from(short.mantissa) * inverse, short.negative) as Self)
+    }
 }
 
 macro_rules! integers {
@@ -207,6 +239,10 @@ macro_rules! integers {
             fn plain(parts: Parts) -> Option<Self> {
                 let size = i128::from(parts.mantissa);
                 parts.is_integer.then(|| if parts.negative { -size } else { size }.try_into().ok()).flatten()
+            }
+
+            fn short(_: Short) -> Option<Self> {
+                None
             }
         }
     )*};

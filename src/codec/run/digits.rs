@@ -30,18 +30,20 @@ pub(super) fn read(bytes: &[u8], mut at: usize, mut value: u64) -> (u64, usize) 
 }
 
 /// Reads a decimal with one digit before the point and one to seven behind it, such as most values that were rounded or
-/// scaled, from the ten characters lowest in `text`. Returns its digits without the point and how many are behind it.
+/// scaled. Returns its digits without the point and how many are behind it.
 #[inline]
-pub(super) fn read_short(text: u128) -> Option<(u64, usize)> {
-    let whole = (text as u8).wrapping_sub(b'0');
-    if whole > 9 || (text >> 8) as u8 != b'.' {
+pub(super) fn read_short(text: &[u8; WORD + 2]) -> Option<(u32, usize)> {
+    let [whole, point, fraction @ ..] = *text;
+    let whole = whole.wrapping_sub(b'0');
+    if whole > 9 || point != b'.' {
         return None;
     }
-    let fraction = (text >> 16) as u64 ^ ZEROS;
+    let fraction = u64::from_le_bytes(fraction) ^ ZEROS;
     let places = leading(fraction);
     // Behind eight there may be more.
     let is_short = places > 0 && places <= MOST_PLACES;
-    is_short.then(|| (number(upper(fraction, places) | u64::from(whole) << (8 * (WORD - 1 - places))), places))
+    let digits = upper(fraction, places) | u64::from(whole) << (8 * (WORD - 1).wrapping_sub(places));
+    is_short.then(|| (number(digits) as u32, places))
 }
 
 /// How many of the eight are digits, up to the first that is not.
@@ -110,9 +112,7 @@ mod tests {
             ("-1.5,2.5,0", None),
             ("1.\u{e9}5,2.55", None),
         ] {
-            let mut window = [b'7'; 16];
-            window[..10].copy_from_slice(&text.as_bytes()[..10]);
-            assert_eq!(read_short(u128::from_le_bytes(window)), expected, "{text}");
+            assert_eq!(read_short(text.as_bytes().first_chunk().expect("ten bytes")), expected, "{text}");
         }
     }
 }

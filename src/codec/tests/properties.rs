@@ -158,6 +158,20 @@ proptest! {
         }
     }
 
+    /// Rows of short numbers, with others among them, are read in a way of their own.
+    #[test]
+    fn short_decimals_are_read_to_the_nearest_float(
+        decimals in vec(prop_oneof![9 => "-?[0-9]\\.[0-9]{1,7}", 1 => "-?[1-9]?[0-9](\\.[0-9]{1,9})?(e1)?"], 1..60),
+    ) {
+        let text = format!("[{}]", decimals.join(","));
+        let doubles: Vec<f64> = decimals.iter().map(|decimal| decimal.parse().expect("a number")).collect();
+        let tensor = nested(&text, Some(DataType::Fp64)).expect("floats");
+        prop_assert_eq!(tensor.values::<f64>().expect("FP64").into_owned(), doubles);
+        let singles: Vec<f32> = decimals.iter().map(|decimal| decimal.parse().expect("a number")).collect();
+        let tensor = nested(&text, Some(DataType::Fp32)).expect("floats");
+        prop_assert_eq!(tensor.values::<f32>().expect("FP32").into_owned(), singles);
+    }
+
     /// Around the middle between two floats rounding twice would show.
     #[test]
     fn halves_between_floats_are_rounded_once(bits in 0x0080_0000u32..0x7f00_0000, nudge in -2i64..=2) {
