@@ -28,8 +28,10 @@ pub(super) trait Plain: Sized {
     /// Whether there may be digits behind a point.
     const HAS_PLACES: bool;
 
+    /// The nearest value; `None` leaves the number to the long way.
     fn plain(parts: Parts) -> Option<Self>;
 
+    /// The same of a short number, which only types with places know.
     fn short(short: Short) -> Option<Self>;
 }
 
@@ -113,11 +115,12 @@ fn short(bytes: &[u8], start: usize) -> Option<(Short, usize)> {
     is_whole.then_some((Short { negative, mantissa, places }, end))
 }
 
+/// So many decimal digits always fit 64 bits.
+const MOST_DIGITS: usize = 19;
+
 /// One number in JSON's grammar and the offset behind it.
 #[inline]
 fn number(bytes: &[u8], start: usize) -> Option<(Parts, usize)> {
-    /// So many decimal digits always fit 64 bits.
-    const MOST_DIGITS: usize = 19;
     let negative = bytes.get(start) == Some(&b'-');
     let first = start + usize::from(negative);
     let (mut mantissa, mut at) = digits::read(bytes, first, 0);
@@ -137,7 +140,7 @@ fn number(bytes: &[u8], start: usize) -> Option<(Parts, usize)> {
         (mantissa, at, is_integer) = (all, end, false);
         is_short = count == 1 && places <= digits::MOST_PLACES;
         count += places;
-        // More places than digits allowed are turned down just below.
+        // More places than there are powers for are turned down just below.
         exponent = -(places as i32);
     }
     if count > MOST_DIGITS && count > MOST_DIGITS + zeros(bytes, first) {
@@ -157,10 +160,11 @@ fn number(bytes: &[u8], start: usize) -> Option<(Parts, usize)> {
     Some((Parts { negative, mantissa, exponent, is_integer, is_short }, at))
 }
 
-/// How many of the digits from `first` on are zeros before any other.
+/// How many of the digits from `first` on are zeros before any other: a few, so that a text of nothing but zeros is neither
+/// read twice nor has more places than an exponent can count.
 #[cold]
 fn zeros(bytes: &[u8], first: usize) -> usize {
-    let number = bytes.get(first..).unwrap_or_default().iter();
+    let number = bytes.get(first..).unwrap_or_default().iter().take(MOST_DIGITS);
     number.take_while(|byte| matches!(byte, b'0' | b'.')).filter(|&&byte| byte == b'0').count()
 }
 
