@@ -50,22 +50,25 @@ impl<R: Real> Forest<R> {
 
     /// The scores of rows of so many columns each, which are at least [`Ensemble::features`].
     pub fn run(&self, values: &[R], rows: usize, columns: usize) -> Scores<R> {
-        let mut scores = Scores::new(rows, self.targets, self.ask);
+        // A group of rows that are swept is filled up with rows that nobody looks at.
+        let swept = self.sweep.as_ref().map_or(0, |sweep| sweep.takes(rows));
+        let mut scores = Scores::new(rows.max(swept.next_multiple_of(sweep::ROWS)), self.targets, self.ask);
         match &self.laid {
             Laid::Narrow(layout) => self.walk(layout, values, rows, columns, &mut scores),
             Laid::Wide(layout) => self.walk(layout, values, rows, columns, &mut scores),
         }
+        scores.truncate(rows);
         scores
     }
 
     fn walk<I: Index>(&self, layout: &Layout<R, I>, values: &[R], rows: usize, columns: usize, scores: &mut Scores<R>) {
         let row = |at: usize| &values[at * columns..(at + 1) * columns];
         let swept = self.sweep.as_ref().map_or(0, |sweep| {
-            let rows = rows - rows % sweep::ROWS;
-            self.sweep(sweep, &layout.columns, row, rows, scores);
-            rows
+            let swept = sweep.takes(rows);
+            self.sweep(sweep, &layout.columns, |at| row(at.min(swept - 1)), swept, scores);
+            swept
         });
-        let whole = rows - rows % LANES;
+        let whole = rows - (rows - swept) % LANES;
         let width = layout.columns.len() + 1;
         let mut block = vec![[R::LOWEST; LANES]; width * GROUPS.min((whole - swept) / LANES)];
         for start in (swept..whole).step_by(LANES * GROUPS) {
@@ -89,7 +92,8 @@ impl<R: Real> Forest<R> {
         }
     }
 
-    /// So many rows, a multiple of [`sweep::ROWS`], through all trees.
+    /// So many rows through all trees. The last group of [`sweep::ROWS`] is filled up with what `row` gives beyond them, and has
+    /// scores of its own.
     fn sweep<'v>(
         &self,
         sweep: &Sweep<R>,
@@ -184,17 +188,21 @@ mod tests {
     #[test]
     fn rows_swept_and_walked_together_get_what_each_gets_alone() {
         let mut random = fastrand::Rng::with_seed(8);
-        let values: Vec<f32> = (0..101 * 5)
+        let values: Vec<f32> = (0..110 * 5)
             .map(|_| if random.u32(..9) == 0 { f32::NAN } else { random.i32(-10..10) as f32 / 4.0 })
             .collect();
-        for (depth, swept) in [(3, true), (8, false)] {
-            let forest = Forest::<f32>::of(&ensemble(11, depth), Aggregate::Sum).unwrap();
+        for (trees, depth, swept) in [(400, 3, true), (11, 8, false)] {
+            let forest = Forest::<f32>::of(&ensemble(trees, depth), Aggregate::Sum).unwrap();
             assert_eq!(forest.sweep.is_some(), swept);
-            let together = forest.run(&values, 101, 5);
-            for (at, row) in values.chunks_exact(5).enumerate() {
-                let alone = forest.run(row, 1, 5);
-                assert_eq!(alone.sums, together.sums[at * 2..at * 2 + 2]);
-                assert_eq!(alone.voted, together.voted[at * 2..at * 2 + 2]);
+            // A last group of a few, which walk, and one of so many that it is filled up and swept.
+            for rows in [101, 110] {
+                let together = forest.run(&values, rows, 5);
+                assert_eq!(together.sums.len(), rows * 2);
+                for (at, row) in values.chunks_exact(5).take(rows).enumerate() {
+                    let alone = forest.run(row, 1, 5);
+                    assert_eq!(alone.sums, together.sums[at * 2..at * 2 + 2]);
+                    assert_eq!(alone.voted, together.voted[at * 2..at * 2 + 2]);
+                }
             }
         }
     }

@@ -61,6 +61,12 @@ impl<R: Real> Scores<R> {
         Self { targets, sums: vec![R::default(); rows * targets], voted }
     }
 
+    /// Forgets all rows but so many.
+    pub fn truncate(&mut self, rows: usize) {
+        self.sums.truncate(rows * self.targets);
+        self.voted.truncate(rows * self.targets);
+    }
+
     /// Adds the leaves that some rows, or one row over and over, reach in trees: for each leaf its row and tree.
     #[inline(always)]
     pub fn add<const N: usize>(

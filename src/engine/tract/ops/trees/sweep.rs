@@ -13,8 +13,11 @@ pub const ROWS: usize = 16;
 /// Groups of [`ROWS`] rows that a tree is swept for before the next tree's turn.
 pub const GROUPS: usize = 4;
 
-/// Most branches of a tree for each step that a walk through it takes: beyond, walking was found to be faster.
-const WORTH: usize = 12;
+/// What takes how long, as measured, in halves of a step of a walk: a branch that is swept for all lanes, the rank of one
+/// number, and to add what one row gets from one tree, which those who walk do as well.
+const BRANCH: usize = 3;
+const RANK: usize = 4;
+const SCORE: usize = 2;
 
 /// The bytes of one number in all lanes.
 type Lanes = [u8; ROWS];
@@ -41,6 +44,8 @@ pub struct Sweep<R: Real> {
     ends: Vec<(usize, usize)>,
     /// What leaves carry.
     payloads: Vec<R::Key>,
+    /// How many rows are swept at least as fast as they walk, in a group that nothing else fills.
+    least: usize,
 }
 
 impl<R: Real> Sweep<R> {
@@ -49,8 +54,13 @@ impl<R: Real> Sweep<R> {
         let branches = layout.nodes.iter().filter(|node| node.distance.get() > 0);
         let walked: usize = layout.roots.iter().map(|root| root.usual as usize).sum();
         // Trees without any branch have nothing to be swept.
-        let count = branches.clone().count();
-        if count == 0 || count > walked * WORTH || u16::try_from(layout.columns.len()).is_err() {
+        let (count, trees) = (branches.clone().count(), layout.roots.len());
+        if count == 0 || u16::try_from(layout.columns.len()).is_err() {
+            return None;
+        }
+        let group = count * BRANCH + ROWS * (layout.columns.len() * RANK + trees * SCORE);
+        let least = group.div_ceil(2 * walked + trees * SCORE);
+        if least > ROWS {
             return None;
         }
         let mut keys = vec![Vec::new(); layout.columns.len()];
@@ -64,52 +74,65 @@ impl<R: Real> Sweep<R> {
                 return None;
             }
         }
-        let mut sweep = Self { keys, steps: Vec::new(), ends: Vec::new(), payloads: Vec::new() };
+        let mut sweep = Self { keys, steps: Vec::new(), ends: Vec::new(), payloads: Vec::new(), least };
         for root in &layout.roots {
             sweep.add(layout, root.at as usize)?;
         }
         Some(sweep)
     }
 
-    /// Adds a tree, children before parents.
+    /// Adds a tree, children before parents: the branches by their height, so that one seldom waits for the one before.
     fn add<I: Index>(&mut self, layout: &Layout<R, I>, root: usize) -> Option<()> {
-        let (first_step, first_leaf) = (self.steps.len(), self.payloads.len());
+        let first_leaf = self.payloads.len();
         let mut waiting = vec![(root, false)];
-        let mut answers: Vec<u16> = Vec::new();
+        // What the subtrees give that are done and not yet part of another: their slots and heights.
+        let mut done: Vec<(u16, usize)> = Vec::new();
+        let mut steps: Vec<(usize, Step)> = Vec::new();
         while let Some((at, children_done)) = waiting.pop() {
             let node = &layout.nodes[at];
             let child = at + node.distance.get();
             if node.distance.get() == 0 {
-                answers.push(u16::from(u8::try_from(self.payloads.len() - first_leaf).ok()?));
+                done.push((u16::from(u8::try_from(self.payloads.len() - first_leaf).ok()?), 0));
                 self.payloads.push(node.key);
             } else if children_done {
-                let (second, first) = (answers.pop()?, answers.pop()?);
+                let (second, first) = (done.pop()?, done.pop()?);
+                let height = 1 + first.1.max(second.1);
                 let key = self.keys[node.column.get()].binary_search(&node.key).ok()?;
-                let number = u8::try_from(self.steps.len() - first_step).ok()?;
-                self.steps.push(Step {
+                done.push((BRANCHES + u16::from(u8::try_from(steps.len()).ok()?), height));
+                let step = Step {
                     column: u16::try_from(node.column.get()).ok()?,
                     key: u8::try_from(key).ok()?,
-                    children: [first, second],
-                });
-                answers.push(BRANCHES + u16::from(number));
+                    children: [first.0, second.0],
+                };
+                steps.push((height, step));
             } else {
                 waiting.extend([(at, true), (child + 1, false), (child, false)]);
             }
         }
+        let mut order: Vec<usize> = (0..steps.len()).collect();
+        order.sort_by_key(|step| steps[*step].0);
+        let mut slots: Vec<u16> = (0..BRANCHES).chain(vec![0; steps.len()]).collect();
+        for (slot, step) in (BRANCHES..).zip(&order) {
+            slots[usize::from(BRANCHES) + step] = slot;
+        }
+        self.steps.extend(order.iter().map(|step| {
+            let step = steps[*step].1;
+            Step { children: step.children.map(|child| slots[usize::from(child)]), ..step }
+        }));
         self.ends.push((self.steps.len(), self.payloads.len()));
         Some(())
     }
 
+    /// How many of so many rows are worth being swept.
+    pub fn takes(&self, rows: usize) -> usize {
+        let rest = rows % ROWS;
+        if rest < self.least { rows - rest } else { rows }
+    }
+
     /// Turns the values of a column into ranks: how many of its keys they are larger than.
     pub fn rank(&self, column: usize, values: [R::Key; ROWS]) -> [i8; ROWS] {
-        // Vector registers count faster than a search jumps.
-        let mut ranks = [0u32; ROWS];
-        for key in &self.keys[column] {
-            for (rank, value) in ranks.iter_mut().zip(&values) {
-                *rank += u32::from(*key < *value);
-            }
-        }
-        ranks.map(|rank| signed(rank as u8))
+        let keys = &self.keys[column];
+        values.map(|value| signed(keys.partition_point(|key| *key < value) as u8))
     }
 
     /// Calls `reached` with each tree and group of rows, trees in order, and the leaves that the rows reach. `ranks`
