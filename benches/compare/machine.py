@@ -7,6 +7,7 @@ import subprocess
 from datetime import date
 from pathlib import Path
 
+from peers import FOLDER, PEERS
 from question import REPOSITORY
 
 
@@ -24,6 +25,7 @@ def conditions(settings, bench):
         "rustc": said("rustc", "--version"),
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in ("onnxruntime", "fastapi", "uvicorn", "orjson")},
+        "peers": peers() if settings.peers else {},
         "crates": crates("axum", "tokio", "serde_json", "tract-onnx", "ort"),
         "engines": list(bench.makers.engines()),
         "log_level": settings.log_level,
@@ -43,6 +45,12 @@ def processor():
 def commit():
     changed = "" if not said("git", "status", "--porcelain", "--untracked-files=no") else ", changed"
     return (said("git", "rev-parse", "--short=12", "HEAD") or "unknown") + changed
+
+
+def peers():
+    """Versions as required."""
+    versions = lambda peer: dict(line.split("==") for line in (FOLDER / f"{peer.name}.txt").read_text().splitlines() if "==" in line)
+    return {peer.package: versions(peer)[peer.package] for peer in PEERS.values()}
 
 
 def crates(*names):

@@ -16,8 +16,9 @@ import numpy as np
 import onnx
 import torch
 from skl2onnx import to_onnx
-from sklearn.datasets import load_digits, make_classification
-from sklearn.ensemble import RandomForestClassifier
+from skl2onnx.common import _container
+from sklearn.datasets import make_classification
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from torch import nn
 
 OPSET = 18
@@ -36,6 +37,20 @@ def forest500():
     """500 trees of up to 13 levels on 40 features: several times what fits the caches of a core."""
     x, y = make_classification(12000, 40, n_informative=25, flip_y=0.1, random_state=1)
     return forest(RandomForestClassifier(500, max_depth=13, random_state=0, n_jobs=-1).fit(x, y), x)
+
+
+def boosted():
+    """500 rounds of boosting for three classes: 1,500 small trees, whose columns are compared with at most 255 keys each."""
+    x, y = make_classification(5000, 20, n_informative=12, n_classes=3, random_state=0)
+    # Some versions of the converter leave truth values among the integers of an attribute, which onnx refuses.
+    write = _container.make_node
+    number = lambda value: int(value) if isinstance(value, (bool, np.bool_)) else value
+    plain = lambda value: [number(one) for one in value] if isinstance(value, list) else value
+    _container.make_node = lambda *at, **named: write(*at, **{name: plain(value) for name, value in named.items()})
+    try:
+        return forest(HistGradientBoostingClassifier(max_iter=500, early_stopping=False, random_state=0).fit(x, y), x)
+    finally:
+        _container.make_node = write
 
 
 def forest(model, x):
@@ -147,7 +162,7 @@ def from_torch(network, rows):
 
 # --- go --------------------------------------------------------------------------------------------------------------
 
-MODELS = (forest100, forest500, wide, resnet18, bert)
+MODELS = (forest100, forest500, boosted, wide, resnet18, bert)
 
 
 def main(folder):

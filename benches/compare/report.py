@@ -3,6 +3,7 @@
 import statistics
 
 from goals import GOALS, Results
+from peers import PEERS
 
 NAMES = {"floor": "the floor", "fastapi": "FastAPI + ONNX Runtime", "tract": "onnxd, tract", "onnxruntime": "onnxd, ONNX Runtime",
          "tract-unbatched": "onnxd, tract, batching off", "onnxruntime-unbatched": "onnxd, ONNX Runtime, batching off"}  # fmt: skip
@@ -26,6 +27,7 @@ TAIL = """## Run it
 ```sh
 benches/compare/run --quick      # does it work? some eight minutes
 benches/compare/run              # about an hour, on a machine that does nothing else
+benches/compare/run --peers      # with the other servers written in Python: half an hour and 3 GB of packages more
 ```
 
 A build with the feature `onnxruntime`, named as `run --onnxd FILE`, is compared on both engines. The first run installs Python
@@ -165,6 +167,12 @@ TRIALS = {
         ["engine", "model", "peak", "goodput", "ratio", "refused", "wrong", "p99", "longest", "before", "most"],
         "Three times the peak in an open loop, with a deadline of two seconds; resident MB before and at most.",
     ),
+    "peers": (
+        "Other servers written in Python",
+        ["model", "connections", "peer", "rate", "p50", "p99", "tract", "onnxruntime"],
+        "Answers/s and milliseconds of each with ONNX Runtime on one thread, and how many times as many answers onnxd gives on either\n"
+        "engine: medians of the ratios of each round. ResNet-18 by binary tensors where a server reads them, else by JSON.",
+    ),
 }
 BYTES = {"idle", "load", "peak", "before", "most"}
 
@@ -172,7 +180,7 @@ BYTES = {"idle", "load", "peak", "before", "most"}
 def trials(r):
     parts = []
     for name, (title, keys, words) in TRIALS.items():
-        rows = [[shown(name, key, row[key]) for key in keys] for row in r.raw.get(name, [])]
+        rows = [[shown(name, key, row.get(key, "")) for key in keys] for row in r.raw.get(name, [])]
         if rows:
             parts.append(f"## {title}\n\n{words}\n\n" + table([key.replace("_", " ") for key in keys], rows))
     return "\n".join(parts)
@@ -180,11 +188,13 @@ def trials(r):
 
 def shown(trial, key, value):
     if isinstance(value, str):
-        return NAMES.get(value, value).removeprefix("onnxd, ")
+        return (PEERS[value].title if trial == "peers" and key == "peer" else NAMES.get(value, value)).removeprefix("onnxd, ")
     if isinstance(value, dict):
         return ", ".join(f"{count} of {status}" for status, count in value.items()) or "none"
     if key in BYTES and trial in ("memory", "overload") and value > 1e6:
         return f"{value / 1e6:.0f}"
+    if isinstance(value, int):
+        return f"{value:,}"
     return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 
 
@@ -195,7 +205,7 @@ def said(results):
 
 def conditions(results):
     c = results["conditions"]
-    versions = ", ".join(f"{name} {version}" for name, version in {**c["packages"], **c["crates"]}.items())
+    versions = ", ".join(f"{name} {version}" for name, version in {**c["packages"], **c.get("peers", {}), **c["crates"]}.items())
     load = " / ".join(f"{c[key][0]:.2f}" for key in ("load_before", "load_after"))
     generator = "`onnxd bench`" if c["generator"] == "onnxd" else "`wrk`"
     lines = [

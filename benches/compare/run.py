@@ -4,6 +4,7 @@ ONNX Runtime; checks every server's answers before it is timed, and writes docs/
     benches/compare/run                          everything, about an hour, on two quiet cores
     benches/compare/run --quick                  one round of a second each, some eight minutes: does it work?
     benches/compare/run --only iris,overload     some models and trials
+    benches/compare/run --peers                  with the other servers written in Python, whose packages take 3 GB; half an hour more
     benches/compare/run --report results.json    the page again from the results of a run
 
 Only a whole run writes the page by itself; the others do with --page FILE. Servers on core 0, the generator on core 1. Needs
@@ -19,6 +20,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import peers
 import report
 import throughput
 import trials
@@ -67,7 +69,8 @@ def arguments():
     add("--quick", action="store_true", help="one round of a second each")
     add("--rounds", type=int, default=5)
     add("--seconds", type=float, default=2.0, help="of each measurement, after half a second of warm-up")
-    add("--only", default="", help=f"of {', '.join([*models(), *trials.TRIALS])}")
+    add("--only", default="", help=f"of {', '.join([*models(), *trials.TRIALS, 'peers'])}")
+    add("--peers", action="store_true", help=f"also {', '.join(peer.title for peer in peers.PEERS.values())}")
     add("--generator", choices=("onnxd", "wrk"), default="onnxd", help="wrk has no open loop: those trials are left out")
     add("--engines", default="tract,onnxruntime")
     add("--onnxd", type=Path, default=target / "onnxd", help="the server")
@@ -84,7 +87,8 @@ def arguments():
     settings = parser.parse_args()
     settings.engines = settings.engines.split(",")
     settings.only = [word for word in settings.only.split(",") if word]
-    if unknown := set(settings.only) - set(models()) - set(trials.TRIALS):
+    settings.peers |= "peers" in settings.only
+    if unknown := set(settings.only) - set(models()) - set(trials.TRIALS) - {"peers"}:
         parser.error(f"--only: no {', '.join(unknown)}")
     settings.onnxruntime_lib = settings.onnxruntime_lib or library()
     if not settings.onnxd_ort and has_onnxruntime(settings):
@@ -130,6 +134,9 @@ def measure(settings, work):
             results[name] = trial(bench)
         except (CannotDo, NotReady) as error:
             bench.note(f"{name}: {error}")
+        keep()
+    if settings.peers:
+        results["peers"] = peers.peers(bench)
         keep()
     return results
 

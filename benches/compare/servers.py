@@ -82,17 +82,17 @@ class Server:
             if self.process.poll() is not None:
                 self.log.seek(0)
                 raise NotReady(self.log.read().decode()[-2000:] or "it ended without a word")
-            try:
-                status, _, body = self.ask("GET", "/v2/health/ready")
-                if status == 200:
+            with suppress(OSError, ValueError, http.client.HTTPException):
+                if self.is_ready():
                     return
-                reason = json.loads(body).get("reason", "")
-                if "failed to load" in reason:
-                    raise NotReady(reason)
-            except (OSError, ValueError):
-                pass
             time.sleep(0.02)
         raise NotReady(f"not within {seconds} s")
+
+    def is_ready(self):
+        status, _, body = self.ask("GET", "/v2/health/ready")
+        if status != 200 and "failed to load" in (reason := json.loads(body).get("reason", "")):
+            raise NotReady(reason)
+        return status == 200
 
     def ask(self, method, path, body=None, headers=None):
         """Status, headers and body of one request over a connection of its own."""

@@ -27,6 +27,7 @@ CASES = (
     Case("digits", "v2", (1, 8, 32), unbatched=True),
     Case("wide", "v2", (1, 8, 32), unbatched=True),
     Case("forest500", "v2", (1, 8, 32), unbatched=True),
+    Case("boosted", "v2", (1, 8, 32), unbatched=True),
     Case("bert", "v2", (1, 8, 32), longer=2),
     Case("resnet18", "binary", (1, 8), longer=4),
     Case("resnet18", "v2", (1, 8), longer=4),
