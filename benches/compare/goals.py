@@ -137,7 +137,7 @@ def ahead(name, at):
     more = {"met": lambda value: value > 1, "form": "{:.2f}x", "only": "onnxruntime"}
     return (
         Goal(f"{name}, of FastAPI + ONNX Runtime on the same engine", "> 1x", **more, **against("fastapi", at)),
-        Goal("... of the quickest of the other servers written in Python", "> 1x", values=peers(at[0]), **more),
+        Goal(f"{name}, of the quickest of the other servers written in Python", "> 1x", values=peers(at[0]), **more),
     )
 
 

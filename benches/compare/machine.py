@@ -15,6 +15,7 @@ def conditions(settings, bench):
     return {
         "date": date.today().isoformat(),
         "quick": settings.quick,
+        "only": settings.only,
         "rounds": bench.rounds,
         "seconds": bench.seconds,
         "generator": settings.generator,
@@ -25,7 +26,7 @@ def conditions(settings, bench):
         "rustc": said("rustc", "--version"),
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in ("onnxruntime", "fastapi", "uvicorn", "orjson")},
-        "peers": peers() if settings.peers else {},
+        "peers": peers() if "peers" in settings.only else {},
         "crates": crates("axum", "tokio", "serde_json", "tract-onnx", "ort"),
         "engines": list(bench.makers.engines()),
         "log_level": settings.log_level,

@@ -51,8 +51,6 @@ CASES = (
     ("resnet18", "binary", (1, 8), 4),
 )
 
-ROUNDS = 2  # at most: what is compared here differs by more than what more rounds would tell apart
-
 
 class PeerServer(Server):
     """Several processes, found by who started whom. Ready when it answers."""
@@ -128,7 +126,7 @@ def compared(bench, model, mine, peer, connections, longer):
     rows = []
     for count in connections:
         loads = {}
-        for turn in range(min(bench.rounds, ROUNDS)):
+        for turn in range(bench.rounds):
             for server in rotated([peer, *mine], turn):
                 with server.awake():
                     loads.setdefault(server.name, []).append(bench.load(server, server.question, count, longer=longer))

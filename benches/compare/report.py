@@ -22,12 +22,17 @@ better than the rates.
   **bound**: what a server could reach that costs no more than the floor and computes one row at a time.
 """
 
+ELSEWHERE = """[BENCHMARKS-PEERS.md](BENCHMARKS-PEERS.md) has Triton's HTTP front, MLServer, KServe's SDK, BentoML, LitServe and Ray Serve.
+"""
+
 TAIL = """## Run it
 
 ```sh
 benches/compare/run --quick      # does it work? some eight minutes
 benches/compare/run              # about an hour, on a machine that does nothing else
-benches/compare/run --peers      # with the other servers written in Python: half an hour and 3 GB of packages more
+
+# the other servers written in Python: half an hour, and 3 GB of packages
+benches/compare/run --only peers --rounds 3 --seconds 1 --page docs/BENCHMARKS-PEERS.md
 ```
 
 A build with the feature `onnxruntime`, named as `run --onnxd FILE`, is compared on both engines. The first run installs Python
@@ -38,7 +43,8 @@ packages and makes the models, outside the clone.
 def page(results):
     r = Results(results)
     standing = "" if results["conditions"]["quick"] else tract(r)  # words that others may repeat need a whole run
-    parts = [HEAD, warning(results), ratios(results), standing, rates(r), alone(r), trials(r), said(results), conditions(results), TAIL]
+    elsewhere = "" if results["conditions"].get("only") else ELSEWHERE
+    parts = [HEAD, elsewhere, warning(results), ratios(results), standing, rates(r), alone(r), trials(r), said(results), conditions(results), TAIL]
     return "\n".join(part for part in parts if part)
 
 
@@ -50,6 +56,8 @@ def warning(results):
             f"> {c['load_before'][0]:.1f} to {c['load_after'][0]:.1f} on {c['cores']} cores). "
             "The numbers show the form of the page; do not quote them.\n"
         )
+    if c.get("only"):
+        return f"> A part of what `benches/compare/run` measures: {', '.join(c['only'])}. The whole is in [BENCHMARKS.md](BENCHMARKS.md).\n"
     if c["load_before"][0] > 0.5:
         return f"> The machine was not quiet: a load average of {c['load_before'][0]:.1f} before the run.\n"
     return ""
@@ -73,6 +81,8 @@ def ratios(results):
         return (judged.value if judged.met else f"**{judged.value}**") + where + cpu
 
     rows = [[g.words, g.wanted, *(verdict(g, engine) for engine in engines)] for g in GOALS]
+    if results["conditions"].get("only"):
+        rows = [row for row in rows if set(row[2:]) - {"", "not measured"}]
     words = (
         "The worst of all measurements that a goal is about; in bold where it is missed. A number behind a protocol is that of\n"
         "connections. \"By CPU time\" is the ratio of the CPU time per request, which other work on the machine disturbs less than\n"

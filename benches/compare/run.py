@@ -4,7 +4,8 @@ ONNX Runtime; checks every server's answers before it is timed, and writes docs/
     benches/compare/run                          everything, about an hour, on two quiet cores
     benches/compare/run --quick                  one round of a second each, some eight minutes: does it work?
     benches/compare/run --only iris,overload     some models and trials
-    benches/compare/run --peers                  with the other servers written in Python, whose packages take 3 GB; half an hour more
+    benches/compare/run --only peers --rounds 3 --seconds 1 --page docs/BENCHMARKS-PEERS.md
+                                                 the other servers written in Python, whose packages take 3 GB: half an hour
     benches/compare/run --report results.json    the page again from the results of a run
 
 Only a whole run writes the page by itself; the others do with --page FILE. Servers on core 0, the generator on core 1. Needs
@@ -70,7 +71,6 @@ def arguments():
     add("--rounds", type=int, default=5)
     add("--seconds", type=float, default=2.0, help="of each measurement, after half a second of warm-up")
     add("--only", default="", help=f"of {', '.join([*models(), *trials.TRIALS, 'peers'])}")
-    add("--peers", action="store_true", help=f"also {', '.join(peer.title for peer in peers.PEERS.values())}")
     add("--generator", choices=("onnxd", "wrk"), default="onnxd", help="wrk has no open loop: those trials are left out")
     add("--engines", default="tract,onnxruntime")
     add("--onnxd", type=Path, default=target / "onnxd", help="the server")
@@ -87,7 +87,6 @@ def arguments():
     settings = parser.parse_args()
     settings.engines = settings.engines.split(",")
     settings.only = [word for word in settings.only.split(",") if word]
-    settings.peers |= "peers" in settings.only
     if unknown := set(settings.only) - set(models()) - set(trials.TRIALS) - {"peers"}:
         parser.error(f"--only: no {', '.join(unknown)}")
     settings.onnxruntime_lib = settings.onnxruntime_lib or library()
@@ -135,7 +134,7 @@ def measure(settings, work):
         except (CannotDo, NotReady) as error:
             bench.note(f"{name}: {error}")
         keep()
-    if settings.peers:
+    if "peers" in settings.only:
         results["peers"] = peers.peers(bench)
         keep()
     return results
