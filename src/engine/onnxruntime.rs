@@ -7,6 +7,7 @@ mod files;
 mod interface;
 mod library;
 mod pool;
+mod processor;
 mod session;
 mod values;
 mod words;

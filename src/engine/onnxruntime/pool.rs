@@ -125,6 +125,8 @@ impl Recipe {
             .and_then(|builder| builder.with_intra_op_spinning(false))
             .and_then(|builder| builder.with_inter_op_spinning(false))
             .and_then(|builder| builder.with_memory_pattern(false))
+            // On processors without VNNI the sums of quantised products would overflow unseen. No loss on the others.
+            .and_then(SessionBuilder::with_precise_qmm)
             .and_then(|builder| {
                 builder.with_execution_providers([ep::CPU::default().with_arena_allocator(false).build()])
             })

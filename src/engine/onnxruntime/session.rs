@@ -9,9 +9,10 @@ use ort::session::SessionInputValue;
 use super::files;
 use super::interface;
 use super::pool::{Pool, Recipe};
+use super::processor;
 use super::values::{self, Lent};
 use super::words;
-use crate::engine::tract::outline::{Categories, Outline};
+use crate::engine::tract::outline::{Categories, Outline, Overflow};
 use crate::engine::{LoadError, ModelSource, RunError, Session, guard, request};
 use crate::memory::GivenBack;
 use crate::model::{ClassLabels, GraphSummary, Port, Signature};
@@ -42,6 +43,14 @@ impl OnnxRuntimeSession {
         slots: usize,
         threads: usize,
     ) -> Result<Self, LoadError> {
+        if let Some(Overflow { node, operator }) = outline.overflow.take().filter(|_| processor::overflows()) {
+            let reason = "it multiplies unsigned by signed bytes that are not stored in the model, and on this processor, which \
+                          has no VNNI, ONNX Runtime lets such sums overflow"
+                .into();
+            let hint =
+                "Serve it on tract or on a processor with VNNI, or quantise both factors to unsigned bytes".into();
+            return Err(LoadError::Unsupported { node, operator, reason, hint });
+        }
         let external = files::read(source.directory.as_deref(), &outline.external)?;
         let stored_bytes = outline.summary.weight_bytes.max(outline.bytes.len() as u64);
         let bytes = std::mem::take(&mut outline.bytes);

@@ -2,12 +2,15 @@
 //! the same names, tables instead of `ZipMap`'s lists of maps, the same checks of what is declared. The bytes stay as they
 //! are in all else: they are cut and joined field by field, so that what this decoder does not know is not lost.
 
+mod overflow;
+
 use bytes::{Buf, Bytes};
 use prost::Message;
 use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType as OnnxType};
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, type_proto};
 
+pub use self::overflow::Overflow;
 pub use super::proto::{DeclaredOutput, unnamed};
 use super::rewrite::zipmap;
 pub use super::samples::Categories;
@@ -41,6 +44,8 @@ pub struct Outline {
     pub hides_nan: Option<String>,
     /// The node that draws lots.
     pub chance: Option<String>,
+    /// The node whose sums overflow on some processors, perhaps.
+    pub overflow: Option<Overflow>,
 }
 
 /// Where NaN goes in and numbers come out, although nothing says so.
@@ -77,9 +82,21 @@ impl Outline {
         dims::clean(graph);
         let proto::Declared { inputs, outputs } = proto::Declared::of(graph)?;
         let categories = Categories::of(graph, &inputs);
-        let (divides, hides_nan) = (divides(graph), hides_nan(graph));
+        let (divides, hides_nan, overflow) = (divides(graph), hides_nan(graph), overflow::find(graph));
         let bytes = spliced(&source.bytes, graph, &maps)?;
-        Ok(Self { bytes, summary, classes, inputs, outputs, categories, external, divides, hides_nan, chance })
+        Ok(Self {
+            bytes,
+            summary,
+            classes,
+            inputs,
+            outputs,
+            categories,
+            external,
+            divides,
+            hides_nan,
+            chance,
+            overflow,
+        })
     }
 
     /// Shapes to prepare a model with; see [`interface::samples`].
