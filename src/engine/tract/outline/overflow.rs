@@ -140,7 +140,7 @@ mod tests {
         let found = |name: &str| {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/corpus");
             let bytes = std::fs::read(folder.join(format!("{name}.onnx"))).unwrap();
-            find(&proto::decode(&bytes.into()).unwrap().graph.unwrap()).map(|overflow| overflow.operator)
+            find(&proto::decode(&bytes).unwrap().graph.unwrap()).map(|overflow| overflow.operator)
         };
         assert_eq!(found("operators/matmulinteger_uint8_int8_0").as_deref(), Some("MatMulInteger"));
         assert_eq!(found("operators/qlinearmatmul_4d_uint8_int8").as_deref(), Some("QLinearMatMul"));
