@@ -82,7 +82,8 @@ impl Outline {
         dims::clean(graph);
         let proto::Declared { inputs, outputs } = proto::Declared::of(graph)?;
         let categories = Categories::of(graph, &inputs);
-        let (divides, hides_nan, overflow) = (divides(graph), hides_nan(graph), overflow::find(graph));
+        let (divides, hides_nan, overflow) =
+            (divides(graph), hides_nan(graph), overflow::find(graph, model.ir_version));
         let bytes = spliced(&source.bytes, graph, &maps)?;
         Ok(Self {
             bytes,
