@@ -15,7 +15,7 @@ from pathlib import Path
 
 from question import REPOSITORY, check, question
 from servers import HERE, NotReady, Server
-from throughput import rotated
+from throughput import Case, merged, rotated
 
 FOLDER = HERE / "peers"
 
@@ -42,13 +42,13 @@ PEERS = {
     )
 }
 
-# Models, the protocol that onnxd is asked by, connections, and how many times the usual each measurement takes.
+# By the protocol that onnxd is asked by.
 CASES = (
-    ("iris", "v2", (1, 8, 32), 1),
-    ("digits", "v2", (1, 8, 32), 1),
-    ("forest100", "v2", (1, 8, 32), 1),
-    ("bert", "v2", (1, 8, 32), 2),
-    ("resnet18", "binary", (1, 8), 4),
+    Case("iris", "v2", (1, 8, 32)),
+    Case("digits", "v2", (1, 8, 32)),
+    Case("forest100", "v2", (1, 8, 32)),
+    Case("bert", "v2", (1, 8, 32), longer=2),
+    Case("resnet18", "binary", (1, 8), longer=4),
 )
 
 
@@ -105,40 +105,36 @@ def python(peer):
 def peers(bench):
     """Rates of each peer and of onnxd, and onnxd's over the peer's: the median over the rounds."""
     rows = []
-    for name, protocol, connections, longer in CASES:
-        model = bench.models[name]
+    for case in CASES:
+        model = bench.models[case.model]
         with ExitStack() as stack:
             mine = [stack.enter_context(bench.makers.onnxd(engine, [model], bench.server_core)) for engine in bench.makers.engines()]
             for server in mine:
-                server.question, server.awake = question(model, protocol), nullcontext
+                server.question, server.awake = question(model, case.protocol), nullcontext
             for peer in PEERS.values():
                 try:
-                    with PeerServer(peer, model, protocol, bench.server_core) as server:
-                        rows += compared(bench, model, mine, server, connections, longer)
+                    with PeerServer(peer, model, case.protocol, bench.server_core) as server:
+                        rows += compared(bench, case, model, mine, server)
                 except (NotReady, RuntimeError) as error:
-                    bench.note(f"{peer.name} does not serve {name}: {error}")
+                    bench.note(f"{peer.name} does not serve {case.model}: {error}")
     return rows
 
 
-def compared(bench, model, mine, peer, connections, longer):
+def compared(bench, case, model, mine, peer):
     for server in (*mine, peer):
         check(server, model, server.question)
     rows = []
-    for count in connections:
+    for count in case.connections:
         loads = {}
         for turn in range(bench.rounds):
             for server in rotated([peer, *mine], turn):
                 with server.awake():
-                    loads.setdefault(server.name, []).append(bench.load(server, server.question, count, longer=longer))
+                    loads.setdefault(server.name, []).append(bench.load(server, server.question, count, longer=case.longer))
         ratios = {server.name: over(loads[server.name], loads[peer.name]) for server in mine}
-        rows.append({"model": model.name, "connections": count, "peer": peer.name, **seen(loads[peer.name]), **ratios})
+        rows.append({"model": model.name, "connections": count, "peer": peer.name, **merged(loads[peer.name]), **ratios})
         said = ", ".join(f"{ratio:.1f}x on {engine}" for engine, ratio in ratios.items())
         bench.say(f"peers {model.name} c={count}: {peer.name} {rows[-1]['rate']:,.0f}, onnxd {said}")
     return rows
-
-
-def seen(runs):
-    return {key: statistics.median(getattr(run, key) for run in runs) for key in ("rate", "p50", "p99")}
 
 
 def over(mine, theirs):

@@ -3,7 +3,6 @@
 import os
 
 import bentoml
-import numpy as np
 from session import Session
 
 

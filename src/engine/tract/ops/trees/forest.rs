@@ -54,20 +54,27 @@ impl<R: Real> Forest<R> {
         let swept = self.sweep.as_ref().map_or(0, |sweep| sweep.takes(rows));
         let mut scores = Scores::new(rows.max(swept.next_multiple_of(sweep::ROWS)), self.targets, self.ask);
         match &self.laid {
-            Laid::Narrow(layout) => self.walk(layout, values, rows, columns, &mut scores),
-            Laid::Wide(layout) => self.walk(layout, values, rows, columns, &mut scores),
+            Laid::Narrow(layout) => self.walk(layout, values, rows, columns, swept, &mut scores),
+            Laid::Wide(layout) => self.walk(layout, values, rows, columns, swept, &mut scores),
         }
         scores.truncate(rows);
         scores
     }
 
-    fn walk<I: Index>(&self, layout: &Layout<R, I>, values: &[R], rows: usize, columns: usize, scores: &mut Scores<R>) {
+    /// `swept` of the rows are swept, the others walk.
+    fn walk<I: Index>(
+        &self,
+        layout: &Layout<R, I>,
+        values: &[R],
+        rows: usize,
+        columns: usize,
+        swept: usize,
+        scores: &mut Scores<R>,
+    ) {
         let row = |at: usize| &values[at * columns..(at + 1) * columns];
-        let swept = self.sweep.as_ref().map_or(0, |sweep| {
-            let swept = sweep.takes(rows);
+        if let Some(sweep) = &self.sweep {
             self.sweep(sweep, &layout.columns, |at| row(at.min(swept - 1)), swept, scores);
-            swept
-        });
+        }
         let whole = rows - (rows - swept) % LANES;
         let width = layout.columns.len() + 1;
         let mut block = vec![[R::LOWEST; LANES]; width * GROUPS.min((whole - swept) / LANES)];
