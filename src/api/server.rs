@@ -3,6 +3,7 @@
 //! many connections it had to cut off. What comes before that (readiness, the lame-duck period) belongs to the caller.
 
 mod activity;
+mod leaving;
 mod patient;
 
 use std::future::Future;

@@ -9,6 +9,7 @@ mod harness;
 mod health;
 mod hostile;
 mod middleware;
+mod multiplexed;
 mod mutations;
 mod predict;
 mod scheduling;

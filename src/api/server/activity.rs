@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -17,6 +17,7 @@ use hyper::service::Service;
 use tokio::time::sleep;
 
 use super::Front;
+use super::leaving::Leaving;
 use crate::api::shortcut::Answering;
 use crate::priority;
 
@@ -32,6 +33,8 @@ pub(super) struct Activity {
     in_flight: AtomicUsize,
     /// How often something was to be written. What the client does not take is the stream's to notice.
     writes: AtomicU64,
+    /// The same of answers by HTTP/2, of which a client takes as much as it likes while it reads all that is written.
+    leaving: Leaving,
 }
 
 impl Activity {
@@ -47,15 +50,16 @@ impl Activity {
     /// Done when for `idle`, or up to a quarter more, no request was in flight and nothing of an answer left; what arrives
     /// counts only once it is a request, so sending one byte now and then holds no connection.
     pub async fn silence(&self, idle: Duration) {
-        let (mut silent, mut writes_before) = (0, 0);
+        let (mut silent, mut moved_before) = (0, 0);
         while silent < LOOKS {
             sleep(idle / LOOKS).await;
-            let writes = self.writes.load(Ordering::Relaxed);
-            let is_kept = self.is_multiplexed.load(Ordering::Relaxed)
+            let is_multiplexed = self.is_multiplexed.load(Ordering::Relaxed);
+            let moved = if is_multiplexed { self.leaving.taken() } else { self.writes.load(Ordering::Relaxed) };
+            let is_kept = (is_multiplexed && self.leaving.is_empty())
                 || self.in_flight.load(Ordering::Relaxed) > 0
-                || writes != writes_before;
+                || moved != moved_before;
             silent = if self.spoke() && is_kept { 0 } else { silent + 1 };
-            writes_before = writes;
+            moved_before = moved;
         }
     }
 }
@@ -91,7 +95,12 @@ impl Future for InFlight {
     type Output = Result<Response, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.answering.as_mut().poll(cx)
+        let response = ready!(self.answering.as_mut().poll(cx));
+        let is_multiplexed = self.activity.is_multiplexed.load(Ordering::Relaxed);
+        Poll::Ready(response.map(|response| match is_multiplexed {
+            true => self.activity.leaving.watch(response),
+            false => response,
+        }))
     }
 }
 
