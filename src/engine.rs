@@ -2,6 +2,7 @@
 //! tensors; no library type or error crosses. Both calls block and are CPU-bound: callers choose the thread. Neither
 //! panics: whatever a library does inside is caught and comes back as a value.
 
+pub mod admission;
 pub mod answers;
 pub mod choice;
 pub mod fake;
@@ -91,6 +92,12 @@ pub trait Session: Send + Sync + 'static {
     fn is_prepared(&self, inputs: &[Tensor]) -> bool {
         let _ = inputs;
         true
+    }
+
+    /// The same of inputs like these with another number of rows.
+    fn is_prepared_for_rows(&self, like: &[Tensor], rows: usize) -> bool {
+        let _ = rows;
+        self.is_prepared(like)
     }
 
     /// Whether each number of rows has to be prepared for by itself, so that a few sizes should serve for all.

@@ -10,7 +10,7 @@ mod slice;
 
 use std::cell::Cell;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -52,6 +52,9 @@ thread_local! {
 /// Threads at work, of those that give way and of those that answer.
 static COMPUTING: AtomicUsize = AtomicUsize::new(0);
 static ANSWERING: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether there is work for a thread that gives way, which may have had no core yet to take it up.
+static WAITING: AtomicBool = AtomicBool::new(false);
 
 /// Lets the calling thread have its turn soon whenever it wakes up. For threads that answer; does nothing where the system
 /// knows no such wish.
@@ -100,7 +103,14 @@ pub fn step_done() {
     }
 }
 
-/// Work of a thread that gives way, until it is dropped.
+/// Says whether work waits for a thread that gives way.
+pub fn work_waits(waits: bool) {
+    if WAITING.load(Ordering::Relaxed) != waits {
+        WAITING.store(waits, Ordering::Relaxed);
+    }
+}
+
+/// Work of a thread that gives way, from when it is handed over until it is dropped.
 pub struct Computing(());
 
 impl Computing {
@@ -143,7 +153,7 @@ pub fn falls_asleep() {
 /// For a thread that has answered somebody: blocks for about a millisecond if it has done nothing else for long while there
 /// are more threads at work than cores, so that those that give way are not kept from theirs for ever.
 pub fn answered() {
-    let computing = COMPUTING.load(Ordering::Relaxed);
+    let computing = COMPUTING.load(Ordering::Relaxed) + usize::from(WAITING.load(Ordering::Relaxed));
     if computing == 0 || !IS_AWAKE.get() || computing + ANSWERING.load(Ordering::Relaxed) <= cores() {
         return;
     }

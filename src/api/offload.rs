@@ -2,7 +2,7 @@
 //! connections, health probes among them, should not be the ones to do it; a small one is done before a hand-over is.
 
 use super::admission::Place;
-use crate::priority;
+use crate::priority::{self, Computing};
 
 /// Below this a hand-over costs more than it spares others.
 const SMALL: usize = 256 << 10;
@@ -18,10 +18,11 @@ pub(super) async fn run<T: Send + 'static>(
         return work();
     }
     let place = place.clone();
+    let computing = Computing::begin();
     let placed = move || {
         priority::give_way();
         let done = work();
-        drop(place);
+        drop((place, computing));
         done
     };
     match tokio::task::spawn_blocking(placed).await {

@@ -109,7 +109,7 @@ impl Batcher {
     /// Whether the run is worth no hand-over. One that has to prepare the model first is costly, whatever others cost.
     fn is_cheap(&self, asked: &Asked) -> bool {
         self.lane.tuning.max_delay.is_zero()
-            && asked.profile.curve.expected(asked.rows).is_some_and(|cost| cost <= policy::CHEAP)
+            && asked.profile.is_cheap(&asked.inputs, asked.rows)
             && self.lane.session.is_prepared(&asked.inputs)
     }
 
@@ -141,7 +141,8 @@ impl Batcher {
             }
             let rows = jobs.iter().map(|job| job.rows).sum();
             let expected = jobs.first().and_then(|job| job.profile.curve.expected(rows));
-            let is_cheap = expected.is_some_and(|cost| cost <= policy::CHEAP_GATHERED);
+            let is_cheap =
+                expected.is_some_and(|cost| cost <= policy::CHEAP_GATHERED) && worker::is_prepared(&self.lane, &jobs);
             match self.pool.try_inline(&self.lane, Instant::now()).filter(|_| is_cheap) {
                 Some(_slot) => {
                     // A panic drops the answer channels, which tells those who wait.

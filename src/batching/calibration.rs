@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::engine::{Session, answers, samples};
-use crate::tensor::{DataType, Tensor};
+use crate::tensor::{DataType, Shape, Tensor};
 
 use super::curve::SIZES;
 use super::lane::Lane;
-use super::policy::CHEAP_GATHERED;
+use super::policy::{CHEAP, CHEAP_GATHERED};
 use super::profile::Profile;
 
 /// Rows that differ, which batches are made of.
@@ -21,6 +21,13 @@ const DISTINCT_ROWS: usize = 4;
 /// A model's answers for a row differ in the last digits by how many rows were computed together, because sums are made in
 /// another order; a difference that means something is larger than this, relative to max(1, |answer|).
 const TOLERANCE: f64 = 1e-4;
+
+/// Bytes of the rows that are made up in a client's shape; larger ones gain little from company, and are not merged.
+const LARGEST_ROWS: usize = 32 << 20;
+
+/// What an element takes at most while rows are made, and a string.
+const ELEMENT_BYTES: usize = size_of::<f64>();
+const STRING_BYTES: usize = 64;
 
 /// Runs whose quickest counts, and time that small ones are repeated for.
 const RUNS: u64 = 3;
@@ -44,12 +51,23 @@ pub struct Calibration {
     /// A model that was dropped meanwhile is not kept for this.
     lane: Weak<Lane>,
     profile: Arc<Profile>,
-    /// Rows that differ, each with its answer once it was computed alone.
+    /// Of the inputs that the rows are made up for.
+    shapes: Vec<Shape>,
+    /// Rows that differ, each with its answer once it was computed alone; none before the first step.
     rows: Vec<Row>,
-    /// Index of the size in [`SIZES`] that comes next.
+    /// Index of the size in [`SIZES`] that is at hand.
     at: usize,
+    size: Size,
     cheapest: f64,
     unpaid: usize,
+}
+
+/// What was found out about the size at hand.
+#[derive(Default)]
+struct Size {
+    compared: bool,
+    runs: u64,
+    quickest: Option<Duration>,
 }
 
 struct Row {
@@ -59,20 +77,34 @@ struct Row {
 
 impl Calibration {
     /// For rows of these inputs' shape; `None` where there is nothing to find out. With no inputs, for rows of the shape
-    /// that the model was prepared with.
+    /// that the model was prepared with. Computes nothing yet.
     pub fn of(lane: &Arc<Lane>, profile: &Arc<Profile>, like: Option<&[Tensor]>) -> Option<Self> {
         if !lane.may_batch {
             return None;
         }
-        let rows = distinct_rows(&*lane.session, like)?;
-        let rows = rows.into_iter().map(|inputs| Row { inputs, outputs: Vec::new() }).collect();
+        let mut shapes = samples::shapes_of_rows(&*lane.session, DISTINCT_ROWS)?;
+        if let Some(like) = like {
+            for (shape, tensor) in shapes.iter_mut().zip(like) {
+                *shape = tensor.shape().into();
+                *shape.first_mut()? = DISTINCT_ROWS;
+            }
+            if bytes_of(&shapes, like) > LARGEST_ROWS {
+                profile.refute("rows of this size are not tried together".into());
+                return None;
+            }
+        }
         let (lane, profile) = (Arc::downgrade(lane), Arc::clone(profile));
-        Some(Self { lane, profile, rows, at: 0, cheapest: f64::INFINITY, unpaid: 0 })
+        let (rows, size) = Default::default();
+        Some(Self { lane, profile, shapes, rows, at: 0, size, cheapest: f64::INFINITY, unpaid: 0 })
     }
 
     /// One step; what is left to do, if anything. Blocking, for about as long as one run.
     pub fn step(mut self) -> Option<Self> {
         let lane = self.lane.upgrade()?;
+        if self.rows.is_empty() {
+            let rows = distinct_rows(&*lane.session, &self.shapes)?.into_iter();
+            self.rows = rows.map(|inputs| Row { inputs, outputs: Vec::new() }).collect();
+        }
         if let Some(row) = self.rows.iter_mut().find(|row| row.outputs.is_empty()) {
             match lane.session.run(&row.inputs) {
                 Ok(outputs) => {
@@ -90,8 +122,7 @@ impl Calibration {
         let rows = *SIZES.get(self.at).filter(|&&rows| rows <= most)?;
         let inputs = self.batch(rows)?;
         // A run that has to prepare the size first says nothing about its cost; its answer is as good.
-        let first = !lane.session.is_prepared(&inputs);
-        if first || rows > 1 {
+        if !lane.session.is_prepared(&inputs) || (rows > 1 && !self.size.compared) {
             let outputs = match lane.session.run(&inputs) {
                 Ok(outputs) => outputs,
                 Err(error) => {
@@ -103,16 +134,41 @@ impl Calibration {
                 self.profile.refute(difference);
                 return None;
             }
-            if first {
-                return Some(self);
-            }
+            self.size.compared = true;
+            return Some(self);
         }
-        let took = quickest(&*lane.session, &inputs)?;
-        self.profile.curve.set(rows, took, RUNS);
+        let took = self.time(&*lane.session, &inputs)?;
+        if self.size.runs < RUNS {
+            return Some(self);
+        }
+        self.profile.curve.set(rows, took, self.size.runs);
         if rows > 1 {
             self.profile.prove();
+        } else if took <= CHEAP {
+            self.profile.was_cheap(&inputs, rows);
         }
         self.goes_on(rows, took).then_some(self)
+    }
+
+    /// Runs some more; the quickest of all so far, on a processor that does nothing else. This is when a server starts, its
+    /// other models are timed, too, and calibrating comes last: a long run is interrupted every time. The time that the thread
+    /// had, then, is the better one; for a short run, asking for it takes as long as the run.
+    fn time(&mut self, session: &dyn Session, inputs: &[Tensor]) -> Option<Duration> {
+        let begun = Instant::now();
+        let mut quickest = self.size.quickest.unwrap_or(Duration::MAX);
+        loop {
+            let (used, started) = (processor_time(), Instant::now());
+            session.run(inputs).ok()?;
+            let took = started.elapsed();
+            quickest = quickest.min(took).min(processor_time().saturating_sub(used));
+            self.size.runs += 1;
+            let elapsed = begun.elapsed();
+            if elapsed >= HEAVY || (self.size.runs >= RUNS && elapsed >= REPEATED_FOR) {
+                break;
+            }
+        }
+        self.size.quickest = Some(quickest);
+        Some(quickest)
     }
 
     /// Whether a larger size is worth a try.
@@ -121,6 +177,7 @@ impl Calibration {
         self.unpaid = if per_row <= self.cheapest * PAYS { 0 } else { self.unpaid + 1 };
         self.cheapest = self.cheapest.min(per_row);
         self.at += 1;
+        self.size = Size::default();
         let enough = if took >= HEAVY { 1 } else { 2 };
         let may_gain = rows < SOME && took < CHEAP_GATHERED && per_row <= self.cheapest * NO_DEARER;
         (self.unpaid < enough || may_gain) && took < LONG_RUN
@@ -151,23 +208,6 @@ impl Calibration {
     }
 }
 
-/// What the quickest of some runs takes on a processor that does nothing else. This is when a server starts, its other models
-/// are timed, too, and calibrating comes last: a long run is interrupted every time. The time that the thread had, then, is
-/// the better one; for a short run, asking for it takes as long as the run.
-fn quickest(session: &dyn Session, inputs: &[Tensor]) -> Option<Duration> {
-    let begun = Instant::now();
-    let mut quickest = Duration::MAX;
-    let mut runs = 0;
-    while runs < RUNS || begun.elapsed() < REPEATED_FOR {
-        let (used, started) = (processor_time(), Instant::now());
-        session.run(inputs).ok()?;
-        let took = started.elapsed();
-        quickest = quickest.min(took).min(processor_time().saturating_sub(used));
-        runs += 1;
-    }
-    Some(quickest)
-}
-
 /// What this thread has used so far. An engine that computes with threads of its own keeps this one busy all the while.
 fn processor_time() -> Duration {
     let used = clock_gettime(ClockId::ThreadCPUTime);
@@ -176,17 +216,17 @@ fn processor_time() -> Duration {
 
 /// Rows of made-up values that differ, in size too: a model that looks at the largest value of a whole batch, as dynamic
 /// quantisation does, is found out by rows of different magnitude.
-fn distinct_rows(session: &dyn Session, like: Option<&[Tensor]>) -> Option<Vec<Vec<Tensor>>> {
-    let mut shapes = samples::shapes_of_rows(session, DISTINCT_ROWS)?;
-    if let Some(like) = like {
-        for (shape, tensor) in shapes.iter_mut().zip(like) {
-            *shape = tensor.shape().into();
-            *shape.first_mut()? = DISTINCT_ROWS;
-        }
-    }
-    let made_up = samples::made_up(&session.signature().inputs, &shapes, samples::Values::Varied)?;
+fn distinct_rows(session: &dyn Session, shapes: &[Shape]) -> Option<Vec<Vec<Tensor>>> {
+    let made_up = samples::made_up(&session.signature().inputs, shapes, samples::Values::Varied)?;
     let row = |at: usize| made_up.iter().map(|tensor| scaled(&tensor.slice_rows(at, at + 1).ok()?, at)).collect();
     (0..DISTINCT_ROWS).map(row).collect()
+}
+
+/// What tensors of the shapes take while they are made, in the types of the others.
+fn bytes_of(shapes: &[Shape], like: &[Tensor]) -> usize {
+    let element = |tensor: &Tensor| if tensor.strings().is_some() { STRING_BYTES } else { ELEMENT_BYTES };
+    let bytes = |(shape, tensor): (&Shape, &Tensor)| shape.iter().copied().fold(element(tensor), usize::saturating_mul);
+    shapes.iter().zip(like).map(bytes).fold(0, usize::saturating_add)
 }
 
 fn scaled(row: &Tensor, at: usize) -> Option<Tensor> {

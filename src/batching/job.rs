@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use crate::engine::RunError;
 use crate::tensor::Tensor;
 
+use super::policy::SURE;
 use super::profile::Profile;
 
 /// The outputs for one request and where its time went.
@@ -93,9 +94,11 @@ impl Job {
         let _ = self.answer.send(Err(why.into()));
     }
 
-    /// Whether somebody still waits for it and it can be done in time.
+    /// Whether somebody still waits for it and it can be done in time. What is believed of its cost may be wrong, and only
+    /// runs show that: it is tried as long as it has most of its time left.
     pub fn is_due(&self, now: Instant) -> bool {
-        now + self.cost < self.deadline && !self.answer.is_closed()
+        let allowed = self.deadline.saturating_duration_since(self.submitted);
+        now + self.cost.min(allowed.mul_f64(SURE)) < self.deadline && !self.answer.is_closed()
     }
 }
 

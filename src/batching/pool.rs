@@ -120,7 +120,9 @@ impl Pool {
         }
         let refused = queues.push(id, jobs, Instant::now());
         self.shared.show_depth(&queues);
+        let displaced = queues.take_displaced();
         drop(queues);
+        (0..displaced).for_each(|_| self.shared.metrics.request_shed("queue"));
         match refused {
             Ok(()) => self.shared.work.notify_one(),
             Err(_) => {
@@ -151,9 +153,8 @@ impl Shared {
         // A panic drops the jobs' answer channels, which tells their callers; the thread goes on.
         let _ = catch_unwind(AssertUnwindSafe(|| worker::run(&run.lane, run.jobs, How::Queued)));
         let took = slot.release();
+        // This thread looks for work next, and wakes another one where there is more.
         self.queues().finished(id, charged, took);
-        // A model that may run once at a time may have kept others of its jobs back.
-        self.work.notify_one();
     }
 
     fn calibrate(&self, calibration: Calibration) {
@@ -202,6 +203,7 @@ impl Shared {
     fn show_depth(&self, queues: &Queues) {
         let (rows, bytes) = queues.depth();
         self.metrics.queue_is(rows, bytes);
+        priority::work_waits(rows > 0);
     }
 
     /// The queues stay consistent across a panic (nothing in there panics between two related changes), so a poisoned

@@ -1,19 +1,24 @@
 //! What is known of a model at one shape of its rows: what runs cost by their number, and whether rows answer the same
 //! alone and in company. Only requests of one profile are merged. Models whose axes are all fixed but the batch have one
-//! profile; others get one for each of the first few shapes they are asked for, and none is merged beyond that.
+//! profile; others get one for each of the few shapes that they are asked for most, and nothing beyond that is merged.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use crate::engine::admission::{Admission, Decision, Price, Shapes};
 use crate::model::{Dim, Port, Signature};
 use crate::tensor::{Shape, Tensor};
 
 use super::curve::Curve;
+use super::policy::CHEAP;
 
-/// Shapes that have a profile of their own.
+/// Shapes that have a profile of their own, which jobs keep while they need it.
 const MOST_PROFILES: usize = 16;
+
+/// What it takes to get one in place of another: timing a shape costs as much as some hundred requests.
+const PRICE: Price = Price { times: 8, least: 64 };
 
 /// Whether the rows of a batch are answered as each would be alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,11 +37,17 @@ pub struct Profile {
     why: OnceLock<String>,
     /// Bytes of the outputs for one row, the most that was seen when the model was tried.
     output_bytes: AtomicUsize,
+    /// Bytes of the inputs for one row, the most that a run had which was cheap.
+    cheap_bytes: AtomicUsize,
 }
 
 /// Outputs of rows that are computed together, and of a request that is put together again from parts. What makes more is
 /// left to the engine as it came, whose limits then say what is wrong with it.
 const LARGEST_OUTPUTS: usize = 64 << 20;
+
+/// Inputs may be so many times larger than any that were cheap before they are taken for costly: with sequences, whose cost
+/// may rise by the square of their length, that is four times the time.
+const LARGER: usize = 2;
 
 const PROVEN: u8 = 1;
 const REFUTED: u8 = 2;
@@ -78,6 +89,30 @@ impl Profile {
         self.output_bytes.fetch_max(bytes, Ordering::Relaxed);
     }
 
+    /// Learns from a run of these inputs.
+    pub fn learn(&self, inputs: &[Tensor], rows: usize, took: Duration) {
+        self.curve.learn(rows, took);
+        if took <= CHEAP {
+            self.was_cheap(inputs, rows);
+        }
+    }
+
+    /// Inputs of that size are known to be cheap.
+    pub fn was_cheap(&self, inputs: &[Tensor], rows: usize) {
+        let bytes = bytes_per_row(inputs, rows);
+        // Nearly always known: no line of memory is written for it.
+        if bytes > self.cheap_bytes.load(Ordering::Relaxed) {
+            self.cheap_bytes.fetch_max(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a run is cheap: by its number of rows, and by what they are. Sequences and texts of any length share a profile
+    /// where they are not told apart by the shape of rows, and then one cost says nothing about much larger ones.
+    pub fn is_cheap(&self, inputs: &[Tensor], rows: usize) -> bool {
+        let known = self.cheap_bytes.load(Ordering::Relaxed).saturating_mul(LARGER);
+        self.curve.expected(rows).is_some_and(|cost| cost <= CHEAP) && bytes_per_row(inputs, rows) <= known
+    }
+
     /// The time that a request of so many rows adds to a long queue; zero while nothing is known.
     pub fn cost_in_queue(&self, rows: usize) -> Duration {
         let alone = self.curve.expected(rows).unwrap_or_default();
@@ -89,44 +124,60 @@ impl Profile {
     }
 }
 
+fn bytes_per_row(inputs: &[Tensor], rows: usize) -> usize {
+    inputs.iter().map(Tensor::size_in_bytes).sum::<usize>() / rows.max(1)
+}
+
 /// The profiles of one model.
-#[derive(Debug)]
 pub struct Profiles {
     /// The only one, of a model whose rows have one shape; for others what does not have its own.
     common: Arc<Profile>,
-    varied: Option<Mutex<HashMap<Vec<Shape>, Arc<Profile>>>>,
+    varied: Option<Mutex<Varied>>,
+}
+
+/// Profiles by the shape of rows.
+struct Varied {
+    admission: Admission,
+    kept: HashMap<Shapes, Arc<Profile>>,
 }
 
 impl Profiles {
     pub fn new(signature: &Signature) -> Self {
         let is_fixed = |port: &Port| port.shape.iter().skip(1).all(|dim| matches!(dim, Dim::Fixed(_)));
         let one = !signature.is_batched() || signature.inputs.iter().all(is_fixed);
-        Self { common: Arc::default(), varied: (!one).then(Mutex::default) }
+        let varied = || Mutex::new(Varied { admission: Admission::at(PRICE, MOST_PROFILES), kept: HashMap::new() });
+        Self { common: Arc::default(), varied: (!one).then(varied) }
     }
 
     /// The profile for these inputs, and whether it was made just now.
     pub fn of(&self, inputs: &[Tensor]) -> (Arc<Profile>, bool) {
         let Some(varied) = &self.varied else { return (Arc::clone(&self.common), false) };
         let row = |input: &Tensor| Shape::from_slice(input.shape().get(1..).unwrap_or_default());
-        let key: Vec<Shape> = inputs.iter().map(row).collect();
+        let key: Shapes = inputs.iter().map(row).collect();
         // Nothing that can panic runs under the lock.
         let mut varied = varied.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(profile) = varied.get(&key) {
-            return (Arc::clone(profile), false);
+        match varied.admission.ask(&key) {
+            Decision::Kept => {}
+            Decision::Keep { instead_of } => {
+                instead_of.and_then(|idle| varied.kept.remove(&idle));
+            }
+            Decision::Pass => return (Arc::clone(&self.common), false),
         }
-        if varied.len() >= MOST_PROFILES {
-            return (Arc::clone(&self.common), false);
-        }
-        let profile = Arc::<Profile>::default();
-        varied.insert(key, Arc::clone(&profile));
-        (profile, true)
+        let mut is_new = false;
+        let make = || {
+            is_new = true;
+            Arc::default()
+        };
+        let profile = Arc::clone(varied.kept.entry(key).or_insert_with(make));
+        (profile, is_new)
     }
 
     /// Each with the shape of its rows, where that is not the only one.
     pub fn all(&self) -> Vec<(Option<Vec<Shape>>, Arc<Profile>)> {
         let Some(varied) = &self.varied else { return vec![(None, Arc::clone(&self.common))] };
         let varied = varied.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<_> = varied.iter().map(|(key, profile)| (Some(key.clone()), Arc::clone(profile))).collect();
+        let mut all: Vec<_> =
+            varied.kept.iter().map(|(key, profile)| (Some(key.clone()), Arc::clone(profile))).collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all
     }

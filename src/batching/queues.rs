@@ -21,9 +21,8 @@ const CALIBRATION_WEIGHT: f64 = 0.1;
 const LARGEST_BATCH_BYTES: usize = 64 << 20;
 const LONGEST_LOOK: usize = 2048;
 
-/// Costs are estimates, and machines that others use, too, get slower by a third for a while: a request is taken when it
-/// would be done in this part of the time it has.
-const SURE: f64 = 0.7;
+/// How often at most the queues are searched for jobs that nobody waits for, before a request is refused because of them.
+const SWEPT_EVERY: Duration = Duration::from_millis(10);
 
 pub struct Queues {
     bounds: Config,
@@ -41,6 +40,8 @@ pub struct Queues {
     calibration_tag: f64,
     /// Whether requests waited when the calibration at hand was given its turn.
     calibration_cost: bool,
+    swept: Option<Instant>,
+    displaced: usize,
 }
 
 /// The queue of one model.
@@ -78,6 +79,10 @@ impl Waiting {
         let full = max_delay.is_zero() || self.rows >= max_batch;
         Some(if full { first.submitted } else { first.submitted + max_delay })
     }
+
+    fn has_room(&self, rows: usize) -> bool {
+        self.jobs.is_empty() || self.rows.saturating_add(rows) <= self.lane.tuning.queue_rows
+    }
 }
 
 impl Queues {
@@ -95,6 +100,8 @@ impl Queues {
             calibrating: false,
             calibration_tag: 0.0,
             calibration_cost: false,
+            swept: None,
+            displaced: 0,
         }
     }
 
@@ -113,10 +120,12 @@ impl Queues {
         self.last_id
     }
 
-    /// Forgets a model once its last job is done.
+    /// Forgets a model, whose handle is gone and with it everybody who waited, once its last run is done.
     pub fn retire(&mut self, id: LaneId) {
         if let Some(waiting) = self.lanes.get_mut(&id) {
             waiting.retired = true;
+            waiting.jobs.clear();
+            self.count();
         }
         self.forget_if_done(id);
     }
@@ -140,8 +149,9 @@ impl Queues {
         let sum = |of: fn(&Job) -> usize| jobs.iter().map(of).fold(0, usize::saturating_add);
         let (rows, bytes) = (sum(|job| job.rows), sum(|job| job.bytes));
         let cost: Duration = jobs.iter().map(|job| job.cost).sum();
+        let side_by_side = jobs.len().clamp(1, self.slots.max(1)) as u32;
         let left = jobs.first().map_or(Duration::ZERO, |job| job.deadline.saturating_duration_since(now));
-        if let Err(refused) = self.admit(id, (rows, bytes), cost, left, now) {
+        if let Err(refused) = self.admit(id, (rows, bytes), cost / side_by_side, left, now) {
             jobs.into_iter().for_each(|job| job.refuse(refused));
             return Err(refused);
         }
@@ -168,26 +178,60 @@ impl Queues {
     ) -> Result<(), Refused> {
         if !self.has_room(id, rows, bytes) {
             self.drop_undue(now);
+            self.displace(id, rows, bytes);
             if !self.has_room(id, rows, bytes) {
                 return Err(Refused::Full { retry_after: retry_after(self.wait(id)) });
             }
         }
-        let wait = self.wait(id);
         // What comes to an empty queue is tried, whatever is believed of it.
-        if !wait.is_zero() && wait + cost > left.mul_f64(SURE) {
-            return Err(Refused::TooLate { retry_after: retry_after(wait) });
+        let is_late = |wait: Duration| !wait.is_zero() && wait + cost > left.mul_f64(policy::SURE);
+        if is_late(self.wait(id)) && self.swept.is_none_or(|swept| now.saturating_duration_since(swept) >= SWEPT_EVERY)
+        {
+            self.drop_undue(now);
         }
-        Ok(())
+        let wait = self.wait(id);
+        if is_late(wait) { Err(Refused::TooLate { retry_after: retry_after(wait) }) } else { Ok(()) }
+    }
+
+    /// Sends away the latest jobs of models of lower priority, if that makes room.
+    fn displace(&mut self, id: LaneId, rows: usize, bytes: usize) {
+        let Some(own) = self.lanes.get(&id).filter(|own| own.has_room(rows)) else { return };
+        let priority = own.lane.tuning.priority;
+        let lower = || self.lanes.values().filter(|other| other.lane.tuning.priority < priority);
+        let theirs: usize = lower().map(|other| other.rows).sum();
+        let their_bytes: usize = lower().flat_map(|other| &other.jobs).map(|job| job.bytes).sum();
+        if !self.fits((self.rows - theirs, self.bytes - their_bytes), (rows, bytes)) {
+            return;
+        }
+        let retry_after = retry_after(self.wait(id));
+        while !self.fits(self.depth(), (rows, bytes)) {
+            let least = self.lanes.values_mut().filter(|other| !other.jobs.is_empty());
+            let Some(waiting) = least.min_by_key(|other| other.lane.tuning.priority) else { return };
+            let Some(job) = waiting.jobs.pop_back() else { return };
+            waiting.rows -= job.rows;
+            waiting.cost = waiting.cost.saturating_sub(job.cost);
+            self.rows -= job.rows;
+            self.bytes -= job.bytes;
+            self.displaced += 1;
+            job.refuse(Refused::Full { retry_after });
+        }
+    }
+
+    /// Jobs that were sent away since this was asked the last time.
+    pub fn take_displaced(&mut self) -> usize {
+        std::mem::take(&mut self.displaced)
     }
 
     /// An empty queue takes a request of any size: one larger than the bound must be able to run alone.
     fn has_room(&self, id: LaneId, rows: usize, bytes: usize) -> bool {
-        let fits = self.rows.saturating_add(rows) <= self.bounds.queue_rows
-            && self.bytes.saturating_add(bytes) <= self.bounds.queue_bytes;
-        let own = self.lanes.get(&id).is_none_or(|waiting| {
-            waiting.jobs.is_empty() || waiting.rows.saturating_add(rows) <= waiting.lane.tuning.queue_rows
-        });
-        (self.rows == 0 || fits) && own
+        self.fits(self.depth(), (rows, bytes)) && self.lanes.get(&id).is_none_or(|own| own.has_room(rows))
+    }
+
+    /// Whether there may wait as much more as that, in rows and bytes, where so much waits.
+    fn fits(&self, waiting: (usize, usize), more: (usize, usize)) -> bool {
+        let within = waiting.0.saturating_add(more.0) <= self.bounds.queue_rows
+            && waiting.1.saturating_add(more.1) <= self.bounds.queue_bytes;
+        waiting.0 == 0 || within
     }
 
     /// About how long a job that comes now will wait for a slot: the model's own queue at its share of the slots, and no
@@ -235,18 +279,18 @@ impl Queues {
         let run = best.and_then(|(id, _, tag)| {
             self.clock = self.clock.max(tag);
             // Slots that others want as well are no place for a second run of this one.
-            self.take(id, if contenders > 1 { 1 } else { free })
+            self.take(id, if contenders > 1 { 1 } else { free }, now)
         });
         run.map_or(Next::Wait(earliest), Next::Run)
     }
 
-    fn take(&mut self, id: LaneId, slots: usize) -> Option<Run> {
+    fn take(&mut self, id: LaneId, slots: usize, now: Instant) -> Option<Run> {
         let waiting = self.lanes.get_mut(&id)?;
         let profile = Arc::clone(&waiting.jobs.front()?.profile);
         let most = if waiting.lane.may_batch { profile.most_rows(waiting.lane.tuning.max_batch) } else { 1 };
         let mut bytes = 0usize;
-        let alike =
-            waiting.jobs.iter().take(LONGEST_LOOK).enumerate().filter(|(_, job)| Arc::ptr_eq(&job.profile, &profile));
+        let fits = |job: &Job| Arc::ptr_eq(&job.profile, &profile) && job.is_due(now);
+        let alike = waiting.jobs.iter().take(LONGEST_LOOK).enumerate().filter(|(at, job)| *at == 0 || fits(job));
         let alike: Vec<(usize, usize)> = alike
             .take_while(|(at, job)| {
                 bytes = bytes.saturating_add(job.bytes);
@@ -292,7 +336,10 @@ impl Queues {
         // Spare time is free.
         let cost = if self.calibration_cost { took.as_nanos() as f64 / CALIBRATION_WEIGHT } else { 0.0 };
         self.calibration_tag = self.calibration_tag.max(self.clock) + cost;
-        self.calibrations.extend(more);
+        // One after another, because each holds rows while it lasts.
+        if let Some(more) = more {
+            self.calibrations.push_front(more);
+        }
     }
 
     fn forget_if_done(&mut self, id: LaneId) {
@@ -315,8 +362,14 @@ impl Queues {
     }
 
     fn drop_undue(&mut self, now: Instant) {
+        self.swept = Some(now);
+        self.lanes.values_mut().for_each(|waiting| waiting.jobs.retain(|job| job.is_due(now)));
+        self.count();
+    }
+
+    /// Counts again what waits.
+    fn count(&mut self) {
         for waiting in self.lanes.values_mut() {
-            waiting.jobs.retain(|job| job.is_due(now));
             waiting.rows = waiting.jobs.iter().map(|job| job.rows).sum();
             waiting.cost = waiting.jobs.iter().map(|job| job.cost).sum();
         }

@@ -9,7 +9,7 @@ use super::calibration::Calibration;
 use super::*;
 use crate::engine::fake::FakeSession;
 use crate::engine::{RunError, Session};
-use crate::model::Signature;
+use crate::model::{Dim, Signature};
 use crate::telemetry::Metrics;
 use crate::tensor::Tensor;
 
@@ -75,6 +75,7 @@ fn soon() -> Instant {
 fn teach(batcher: &Batcher, points: &[(usize, u64)]) {
     let (profile, _) = batcher.lane().profiles.of(&rows(&[0.0]));
     points.iter().for_each(|&(rows, us)| profile.curve.set(rows, Duration::from_micros(us), 1));
+    profile.was_cheap(&rows(&[0.0]), 1);
     profile.prove();
 }
 
@@ -141,6 +142,39 @@ async fn cheap_work_runs_on_the_callers_thread_and_costly_work_does_not() {
     assert_ne!(threads[0], thread::current().id());
     assert_eq!(threads[1], thread::current().id());
     assert_eq!(runs.all(), [(1, How::Queued), (1, How::Inline)]);
+}
+
+#[tokio::test]
+async fn what_is_much_larger_than_what_was_cheap_is_costly() {
+    let pool = pool(one_slot());
+    let mut signature = FakeSession::rows_in_rows_out(1);
+    signature.inputs[0].shape = vec![Dim::Fixed(1), Dim::Symbol("T".into())];
+    let session = FakeSession::new(signature, doubled);
+    let runs = Runs::default();
+    let batcher = Batcher::new(Arc::new(session), Tuning::default(), pool, runs.clone());
+    let sequence = |length: usize| vec![Tensor::from_vec(&[1, length][..], vec![1f32; length]).unwrap()];
+    let (profile, _) = batcher.lane().profiles.of(&sequence(4));
+    profile.curve.set(1, Duration::from_micros(10), 1);
+    profile.was_cheap(&sequence(4), 1);
+    for length in [8, 17, 4096, 4] {
+        batcher.infer(sequence(length), 1, soon()).await.unwrap();
+    }
+    assert_eq!(runs.all()[..2], [(1, How::Inline), (1, How::Queued)]);
+    assert_eq!(runs.all()[2..], [(1, How::Queued), (1, How::Inline)]);
+}
+
+#[test]
+fn shapes_in_use_are_known_in_place_of_those_that_are_not() {
+    let mut signature = FakeSession::rows_in_rows_out(1);
+    signature.inputs[0].shape[1] = Dim::Symbol("T".into());
+    let profiles = profile::Profiles::new(&signature);
+    let sequence = |length: usize| vec![Tensor::from_vec(&[1, length][..], vec![1f32; length]).unwrap()];
+    let is_new = |length: usize| profiles.of(&sequence(length)).1;
+    assert!((1..=16).all(is_new));
+    assert!(!is_new(3) && !is_new(17));
+    assert!((0..200).any(|_| is_new(17)), "it is what everybody asks for now");
+    assert!(!(100..200).any(is_new), "and nobody asks for these");
+    assert_eq!(profiles.all().len(), 16);
 }
 
 #[tokio::test]
@@ -322,6 +356,75 @@ async fn what_would_come_too_late_is_refused_at_once_or_skipped_before_it_runs()
 }
 
 #[tokio::test]
+async fn what_is_believed_to_take_too_long_is_tried_on_an_idle_server() {
+    let (batcher, runs) = batcher(&pool(one_slot()), doubled);
+    // A row takes an hour; it once did.
+    teach(&batcher, &[(1, 3_600_000_000)]);
+    for _ in 0..100 {
+        assert_eq!(values(&batcher.infer(rows(&[1.0]), 1, soon()).await.unwrap()), [2.0]);
+    }
+    assert_eq!(runs.all().len(), 100);
+    let learned = batcher.status().profiles[0].curve[0].took;
+    assert!(learned < Duration::from_secs(60), "{learned:?}");
+}
+
+#[tokio::test]
+async fn who_has_left_is_not_part_of_a_batch() {
+    let (gate, script) = gate(doubled);
+    let (batcher, runs) = batcher(&pool(one_slot()), script);
+    teach(&batcher, &BATCHES_PAY);
+    let _first = waits(&batcher, &[0.0]).await;
+    gate.begun.recv().unwrap();
+    let (second, third, fourth) =
+        (waits(&batcher, &[1.0]).await, waits(&batcher, &[2.0; 6]).await, waits(&batcher, &[3.0]).await);
+    drop(third);
+    gate.release.send(()).unwrap();
+    assert_eq!((values(&second.await.unwrap()), values(&fourth.await.unwrap())), (vec![2.0], vec![6.0]));
+    assert_eq!(runs.all()[1..], [(2, How::Queued)]);
+}
+
+#[tokio::test]
+async fn a_full_queue_has_room_for_what_is_more_urgent() {
+    let pool = pool(Config { queue_rows: 2, ..one_slot() });
+    let (gate, script) = gate(doubled);
+    let (blocker, _) = batcher(&pool, script);
+    let (usual, _) = batcher(&pool, doubled);
+    let (urgent, _) = tuned(&pool, Tuning { priority: 1, ..Tuning::default() }, doubled);
+    let _first = waits(&blocker, &[0.0]).await;
+    gate.begun.recv().unwrap();
+    let (earlier, later) = (waits(&usual, &[1.0]).await, waits(&usual, &[2.0]).await);
+    let preferred = waits(&urgent, &[3.0]).await;
+    let displaced = later.await;
+    assert!(matches!(displaced, Err(InferError::Refused(Refused::Full { .. }))), "{displaced:?}");
+    // Not for its equals, and not for more than there can be room for.
+    for batcher in [&usual, &blocker] {
+        let refused = batcher.infer(rows(&[4.0]), 1, soon()).await;
+        assert!(matches!(refused, Err(InferError::Refused(Refused::Full { .. }))), "{refused:?}");
+    }
+    let refused = urgent.infer(rows(&[5.0; 2]), 2, soon()).await;
+    assert!(matches!(refused, Err(InferError::Refused(Refused::Full { .. }))), "{refused:?}");
+    gate.release.send(()).unwrap();
+    assert_eq!((values(&preferred.await.unwrap()), values(&earlier.await.unwrap())), (vec![6.0], vec![2.0]));
+}
+
+#[tokio::test]
+async fn a_model_whose_callers_have_left_is_given_back_at_once() {
+    let pool = pool(one_slot());
+    let (gate, script) = gate(doubled);
+    let (blocker, _) = batcher(&pool, script);
+    let (other, _) = batcher(&pool, doubled);
+    let first = waits(&blocker, &[0.0]).await;
+    gate.begun.recv().unwrap();
+    drop(waits(&other, &[1.0]).await);
+    let session = Arc::downgrade(&other.lane().session);
+    drop(other);
+    assert!(session.upgrade().is_none());
+    assert_eq!(blocker.status().waiting_rows, 0);
+    gate.release.send(()).unwrap();
+    first.await.unwrap();
+}
+
+#[tokio::test]
 async fn a_panic_costs_one_request() {
     let (batcher, _) = batcher(&pool(one_slot()), |inputs| {
         assert!(inputs[0].values::<f32>().unwrap()[0] < 10.0, "boom");
@@ -445,9 +548,25 @@ fn rows_that_change_in_company_are_never_merged() {
 }
 
 #[test]
+fn rows_of_a_client_s_shape_are_not_made_up_where_they_are_huge() {
+    let mut signature = FakeSession::rows_in_rows_out(1);
+    signature.inputs[0].shape[1] = Dim::Symbol("T".into());
+    let session = FakeSession::new(signature, doubled);
+    let batcher = Batcher::new(Arc::new(session), Tuning::default(), pool(one_slot()), Runs::default());
+    let calibrates = |length: usize| {
+        let row = vec![Tensor::from_vec(&[1, length][..], vec![0f32; length]).unwrap()];
+        let (profile, _) = batcher.lane().profiles.of(&row);
+        (Calibration::of(batcher.lane(), &profile, Some(&row)).is_some(), profile.independence())
+    };
+    assert_eq!(calibrates(1000), (true, Independence::Unknown));
+    let (does, why) = calibrates(2 << 20);
+    assert!(!does && matches!(why, Independence::Refuted(_)), "{why:?}");
+}
+
+#[test]
 fn a_model_without_rows_is_not_calibrated() {
     let mut signature: Signature = FakeSession::rows_in_rows_out(1);
-    signature.inputs[0].shape[0] = crate::model::Dim::Fixed(1);
+    signature.inputs[0].shape[0] = Dim::Fixed(1);
     let runs = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&runs);
     let session: Arc<dyn Session> = Arc::new(FakeSession::new(signature, move |inputs| {

@@ -15,15 +15,14 @@ use super::job::{Answer, Computed, Job};
 use super::lane::{How, Lane, Ran};
 use super::profile::Profile;
 
-/// Runs the jobs, all of one profile, in one run. Returns how long that took.
-pub fn run(lane: &Lane, jobs: Vec<Job>, how: How) -> Duration {
+/// Runs the jobs, all of one profile, in one run.
+pub fn run(lane: &Lane, jobs: Vec<Job>, how: How) {
     let begun = Instant::now();
     jobs.iter().for_each(|job| job.begun.store(true, Ordering::Release));
-    if jobs.len() > 1 {
-        return together(lane, jobs, begun, how);
+    match jobs.len() {
+        0 | 1 => jobs.into_iter().for_each(|job| alone(lane, job, begun, how)),
+        _ => together(lane, jobs, begun, how),
     }
-    jobs.into_iter().for_each(|job| alone(lane, job, begun, how));
-    begun.elapsed()
 }
 
 /// How long a run took, and when it had ended.
@@ -52,7 +51,7 @@ pub fn compute(lane: &Lane, single: &Single<'_>, begun: Instant) -> (Result<Vec<
     lane.observer.ran(&Ran { rows, queued: &[queued], computed, ended, succeeded: outputs.is_ok(), how });
     // A failed run says nothing about what a good one costs, and one that had to be prepared does not come again.
     if prepared && outputs.is_ok() {
-        profile.curve.learn(rows, computed);
+        profile.learn(inputs, rows, computed);
     }
     (outputs, took)
 }
@@ -91,10 +90,25 @@ fn padding(lane: &Lane, job: &Job) -> Option<usize> {
         .then(|| size - job.rows)
 }
 
-fn together(lane: &Lane, jobs: Vec<Job>, begun: Instant, how: How) -> Duration {
+/// Rows of the run that so many are put into.
+fn size_of_run(lane: &Lane, rows: usize) -> usize {
+    if lane.session.prefers_few_sizes() { size_for(rows) } else { rows }
+}
+
+/// Whether the jobs, all of one profile, can run without preparing the model for it.
+pub fn is_prepared(lane: &Lane, jobs: &[Job]) -> bool {
+    let rows = || size_of_run(lane, jobs.iter().map(|job| job.rows).sum());
+    match jobs {
+        [] => true,
+        [job] => lane.session.is_prepared(&job.inputs),
+        [job, ..] => lane.session.is_prepared_for_rows(&job.inputs, rows()),
+    }
+}
+
+fn together(lane: &Lane, jobs: Vec<Job>, begun: Instant, how: How) {
     let rows = jobs.iter().map(|job| job.rows).sum::<usize>();
     let all: SmallVec<[&Job; 32]> = jobs.iter().collect();
-    let padding = if lane.session.prefers_few_sizes() { size_for(rows) - rows } else { 0 };
+    let padding = size_of_run(lane, rows) - rows;
     let outcome = stacked(lane, &all, rows, padding, how, begun);
     drop(all);
     let Some((answers, computed)) = outcome else {
@@ -103,14 +117,12 @@ fn together(lane: &Lane, jobs: Vec<Job>, begun: Instant, how: How) -> Duration {
             let (outputs, computed) = compute_job(lane, &job, queued, How::Again);
             let _ = job.answer.send(answer(outputs, queued, computed));
         };
-        jobs.into_iter().for_each(again);
-        return begun.elapsed();
+        return jobs.into_iter().for_each(again);
     };
     for (job, outputs) in jobs.into_iter().zip(answers) {
         let queued = begun.saturating_duration_since(job.submitted);
         let _ = job.answer.send(Ok(Computed { outputs, queued, computed }));
     }
-    computed
 }
 
 /// One run for all: the outputs of each. `None` where the inputs do not stack, the run fails, or what comes out does not

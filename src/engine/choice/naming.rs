@@ -85,6 +85,14 @@ impl Session for Under {
         self.session.is_prepared(inputs)
     }
 
+    fn is_prepared_for_rows(&self, like: &[Tensor], rows: usize) -> bool {
+        self.session.is_prepared_for_rows(like, rows)
+    }
+
+    fn prefers_few_sizes(&self) -> bool {
+        self.session.prefers_few_sizes()
+    }
+
     fn memory_bytes(&self) -> u64 {
         self.session.memory_bytes()
     }

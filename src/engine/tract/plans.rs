@@ -10,7 +10,6 @@
 //! needed and trusted only after it has given the same answer as a plan for known sizes; a model for which it does not
 //! pays with a build for every shape beyond the limit. Nobody waits for a build of somebody else's shape.
 
-mod admission;
 mod weights;
 
 use std::cell::Cell;
@@ -23,21 +22,18 @@ use tract_onnx::prelude::{
     TypedRunnableModel,
 };
 
-use self::admission::{Admission, Decision};
 use self::weights::Weights;
 use super::blame::Blame;
 use super::direct::Direct;
 use super::ops::budget;
 use super::windows::{self, Unknown};
 use super::{Config, agree, bounds, convert, exact, short_softmax};
+use crate::engine::admission::{Admission, Decision, Shapes};
 use crate::engine::{answers, guard, samples};
 use crate::priority;
 use crate::tensor::{DataType, Shape, Tensor};
 
 pub type Plan = Arc<TypedRunnableModel>;
-
-/// The shapes of all inputs.
-pub type Shapes = Vec<Shape>;
 
 pub struct Plans {
     /// What plans are made from; nothing once no other will be asked for.

@@ -72,6 +72,12 @@ impl Session for TractSession {
         self.plans.is_prepared(&shapes(inputs))
     }
 
+    fn is_prepared_for_rows(&self, like: &[Tensor], rows: usize) -> bool {
+        let mut shapes = shapes(like);
+        shapes.iter_mut().filter_map(|shape| shape.first_mut()).for_each(|first| *first = rows);
+        self.plans.is_prepared(&shapes)
+    }
+
     fn prefers_few_sizes(&self) -> bool {
         true
     }

@@ -1,12 +1,15 @@
-//! Which shapes have a plan: the rule, without a plan in sight. It counts how often each shape is asked for, and lets a
-//! new one in when there is room, or when it was asked for more than twice as often as the kept one that has been idle
-//! longest. So a client that walks through many batch sizes does not push out the ones everybody uses, and does not make
-//! the server build plans all day; a lasting change of habits gets its plans, because counts are halved with time.
+//! For which shapes something dear is kept, such as a plan: the rule, without the thing itself in sight. It counts how often
+//! each shape is asked for, and lets a new one in when there is room, or when it was asked for more than twice as often as the
+//! kept one that has been idle longest. So a client that walks through many batch sizes does not push out the ones everybody
+//! uses, and does not make the server build plans all day; a lasting change of habits gets its plans, because counts are
+//! halved with time.
 
 use std::collections::HashMap;
 
-use super::Shapes;
 use crate::tensor::Shape;
+
+/// Of all inputs.
+pub type Shapes = Vec<Shape>;
 
 /// What to do about a shape that was asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,6 +24,7 @@ pub enum Decision {
 
 pub struct Admission {
     max: usize,
+    price: Price,
     /// Asks since counts were halved, and how many make them be halved.
     asks: usize,
     period: usize,
@@ -28,6 +32,13 @@ pub struct Admission {
     /// Of shapes that are not kept.
     counts: HashMap<Shapes, u32>,
     kept: Vec<Kept>,
+}
+
+/// How often a shape has to be asked for before another one makes room for it: as a multiple of that one's asks, and at least.
+#[derive(Clone, Copy)]
+pub struct Price {
+    pub times: u32,
+    pub least: u32,
 }
 
 struct Kept {
@@ -40,8 +51,13 @@ struct Kept {
 impl Admission {
     /// At least one shape is kept whatever `max` says.
     pub fn new(max: usize) -> Self {
+        Self::at(Price { times: 2, least: 1 }, max)
+    }
+
+    /// The same where a place costs more.
+    pub fn at(price: Price, max: usize) -> Self {
         let max = max.max(1);
-        Self { max, asks: 0, period: 32 * max, clock: 0, counts: HashMap::new(), kept: Vec::new() }
+        Self { max, price, asks: 0, period: 32 * max, clock: 0, counts: HashMap::new(), kept: Vec::new() }
     }
 
     pub fn ask(&mut self, shapes: &[Shape]) -> Decision {
@@ -72,7 +88,7 @@ impl Admission {
     /// Whether a shape that was asked for this often gets a place.
     fn is_worth(&self, asked: u32) -> bool {
         let idle = || self.idle().map_or(0, |at| self.kept[at].asked);
-        self.kept.len() < self.max || asked > idle().saturating_mul(2).max(1)
+        self.kept.len() < self.max || asked > idle().saturating_mul(self.price.times).max(self.price.least)
     }
 
     /// Keeps a shape; the one that made room for it.
