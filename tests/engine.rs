@@ -307,7 +307,11 @@ fn not_a_number_spreads_or_is_refused() {
     let digits = load(&root().join("models/digits/1/model.onnx"));
     let error = digits.run(&[floats(&[1, 1, 8, 8], &[f32::NAN; 64])]).unwrap_err();
     assert!(error.message.contains("NaN") && error.message.contains("image"), "{error}");
-    assert!(digits.run(&[floats(&[1, 1, 8, 8], &[f32::INFINITY; 64])]).is_ok());
+    // Infinity times a weight less infinity times another is no number either.
+    let error = digits.run(&[floats(&[1, 1, 8, 8], &[f32::INFINITY; 64])]).unwrap_err();
+    assert!(error.message.contains("Infinity") && error.message.contains("Relu"), "{error}");
+    let answer = identity.run(&[floats(&[1, 2], &[f32::INFINITY, 1.0])]).unwrap();
+    assert_eq!(answer[0].values::<f32>().unwrap()[0], f32::INFINITY);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! reason; see [`checks`]. The only module that names tract.
 
 mod agree;
+mod arithmetic;
 mod blame;
 mod bounds;
 mod checks;

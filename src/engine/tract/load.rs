@@ -26,7 +26,7 @@ pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadE
     let declared = Declared::of(graph(&model)?)?;
     let categories = Categories::of(graph(&model)?, &declared.inputs);
     let blame = Blame::of(graph(&model)?);
-    let nan_stoppers = nan::stoppers(graph(&model)?);
+    let nan_stoppers = nan::Stoppers::of(graph(&model)?);
     ops::qualify(model.graph.as_mut().ok_or_else(proto::no_graph)?);
     let parsed = parse(&onnx, &model, source, &blame)?;
     axes(graph(&model)?, &parsed, &declared, config)?;

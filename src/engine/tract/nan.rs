@@ -1,7 +1,8 @@
 //! What becomes of "not a number". ONNX lets it spread to everything that is computed from it; the engine's fast kernels
 //! for activations, maxima and comparisons turn it into an ordinary number instead, and nobody would notice. So a request
 //! that holds one is refused unless every operator that it can reach is known to let it spread. It does not get past
-//! those that fill in what is missing.
+//! those that fill in what is missing. Infinity is refused where NaN comes of it before such an operator: two of them make
+//! NaN of their difference, and so does one times zero.
 
 use std::collections::{HashMap, HashSet};
 
@@ -101,16 +102,103 @@ const SPREADS: &[&str] = &[
 /// Operators out of which no NaN comes, whatever went in.
 const ENDS: &[&str] = &["IsNaN", "OneHotEncoder", "Shape", "Size"];
 
-/// By input of the graph, the first node that may turn a NaN in it into a number, as words for a message.
-pub type Stoppers = HashMap<String, String>;
+/// Operators out of which no NaN comes where infinities went in, but no NaN.
+const BEARS_INFINITY: &[&str] = &[
+    "Abs",
+    "Cast",
+    "Ceil",
+    "Clip",
+    "Concat",
+    "DepthToSpace",
+    "Dropout",
+    "Elu",
+    "Equal",
+    "Erf",
+    "Exp",
+    "Expand",
+    "Flatten",
+    "Floor",
+    "Gather",
+    "GatherElements",
+    "GlobalMaxPool",
+    "Greater",
+    "GreaterOrEqual",
+    "HardSigmoid",
+    "Identity",
+    "LeakyRelu",
+    "Less",
+    "LessOrEqual",
+    "Max",
+    "MaxPool",
+    "Min",
+    "Neg",
+    "Pad",
+    "ReduceMax",
+    "ReduceMin",
+    "Relu",
+    "Reshape",
+    "Round",
+    "Selu",
+    "Sigmoid",
+    "Sign",
+    "Slice",
+    "SpaceToDepth",
+    "Split",
+    "Squeeze",
+    "Tanh",
+    "Tile",
+    "Transpose",
+    "Unsqueeze",
+    "Where",
+];
 
-pub fn stoppers(graph: &GraphProto) -> Stoppers {
-    let stopper = |input: &str| Some((input.to_owned(), stopper(graph, input)?));
-    graph.input.iter().filter_map(|input| stopper(&input.name)).collect()
+/// The same where the other operand is stored.
+const BEARS_ONE_INFINITY: &[&str] = &["Add", "Div", "Sub"];
+
+/// By input of the graph, the first node that may turn into a number what is none, as words for a message.
+#[derive(Debug, Default)]
+pub struct Stoppers {
+    nan: HashMap<String, String>,
+    infinity: HashMap<String, String>,
 }
 
-fn stopper(graph: &GraphProto, input: &str) -> Option<String> {
-    let mut tainted = HashSet::from([input]);
+/// What an input holds.
+#[derive(Clone, Copy, PartialEq)]
+enum Holds {
+    Nan,
+    Infinity,
+}
+
+impl Stoppers {
+    pub fn of(graph: &GraphProto) -> Self {
+        let stoppers = |holds: Holds| {
+            let stopper = |input: &str| Some((input.to_owned(), stopper(graph, input, holds)?));
+            graph.input.iter().filter_map(|input| stopper(&input.name)).collect()
+        };
+        Self { nan: stoppers(Holds::Nan), infinity: stoppers(Holds::Infinity) }
+    }
+
+    /// Why this value of an input cannot be computed with; `None` where it can.
+    pub fn refuse(&self, input: &str, tensor: &Tensor) -> Option<String> {
+        let (nan, infinity) = (self.nan.get(input), self.infinity.get(input));
+        if nan.is_none() && infinity.is_none() || is_finite(tensor) {
+            return None;
+        }
+        if let Some(node) = nan.filter(|_| has(tensor, f64::is_nan)) {
+            return Some(format!(
+                "input {input:?} holds NaN, which {node} might turn into a number; fill in what is missing"
+            ));
+        }
+        let node = infinity.filter(|_| has(tensor, f64::is_infinite))?;
+        Some(format!("input {input:?} holds Infinity, of which NaN may come that {node} might turn into a number"))
+    }
+}
+
+fn stopper(graph: &GraphProto, input: &str, holds: Holds) -> Option<String> {
+    let (mut infinite, mut tainted) = match holds {
+        Holds::Nan => (HashSet::new(), HashSet::from([input])),
+        Holds::Infinity => (HashSet::from([input]), HashSet::new()),
+    };
     let scope = Scope::of(graph);
     // A product with nothing but stored zeros is taken for zero.
     let zeros = |node: &NodeProto| {
@@ -119,17 +207,32 @@ fn stopper(graph: &GraphProto, input: &str) -> Option<String> {
     };
     // Nodes stand in the order in which they are computed.
     for node in &graph.node {
-        if ends(node) || !reads(node, &tainted) {
+        let (reads_nan, reads_infinity) = (reads(node, &tainted), reads(node, &infinite));
+        if ends(node) || !(reads_nan || reads_infinity) {
             continue;
         }
         // Operators of our own treat it as the standard has it.
         let own = ops::is_own(proto::domain(&node.domain), &node.op_type);
-        if !own && (!SPREADS.contains(&&*node.op_type) || zeros(node)) {
+        if !own && (reads_nan && !SPREADS.contains(&&*node.op_type) || zeros(node)) {
             return Some(format!("node {:?} ({})", proto::node_name(node), node.op_type));
         }
-        tainted.extend(node.output.iter().map(String::as_str));
+        let outputs = node.output.iter().map(String::as_str);
+        match reads_nan || !bears_infinity(node, &infinite, &scope) {
+            true => tainted.extend(outputs),
+            false => infinite.extend(outputs),
+        }
     }
     None
+}
+
+/// Whether no NaN comes out of a node that reads these infinite values.
+fn bears_infinity(node: &NodeProto, infinite: &HashSet<&str>, scope: &Scope) -> bool {
+    // What comes with the request may be infinite at the same time.
+    let others = || node.input.iter().filter(|input| !infinite.contains(input.as_str()));
+    BEARS_INFINITY.contains(&&*node.op_type)
+        || (BEARS_ONE_INFINITY.contains(&&*node.op_type)
+            && others().count() == 1
+            && others().all(|other| scope.stored(other).is_some()))
 }
 
 /// Whether a node, or what stands inside its branches, uses one of these values.
@@ -160,14 +263,21 @@ fn holds_zero(stored: &TensorProto) -> bool {
     listed || raw || stored.data_location.is_some_and(|place| place != 0)
 }
 
-/// Whether a tensor of floats holds a NaN.
-pub fn is_in(tensor: &Tensor) -> bool {
+/// Whether a tensor holds nothing but numbers. Done for every request.
+fn is_finite(tensor: &Tensor) -> bool {
     match tensor.datatype() {
-        DataType::Fp16 => tensor.values::<f16>().is_some_and(|values| values.iter().any(|value| value.is_nan())),
-        DataType::Fp32 => tensor.values::<f32>().is_some_and(|values| values.iter().any(|value| value.is_nan())),
-        DataType::Fp64 => tensor.values::<f64>().is_some_and(|values| values.iter().any(|value| value.is_nan())),
-        _ => false,
+        DataType::Fp16 => tensor.values::<f16>().is_some_and(|values| values.iter().all(|value| value.is_finite())),
+        DataType::Fp32 => tensor.values::<f32>().is_some_and(|values| values.iter().all(|value| value.is_finite())),
+        DataType::Fp64 => tensor.values::<f64>().is_some_and(|values| values.iter().all(|value| value.is_finite())),
+        _ => true,
     }
+}
+
+/// Whether one of a tensor's floats is such.
+fn has(tensor: &Tensor, is_such: fn(f64) -> bool) -> bool {
+    tensor
+        .cast(DataType::Fp64)
+        .is_ok_and(|wide| wide.values::<f64>().is_some_and(|values| values.iter().any(|&value| is_such(value))))
 }
 
 #[cfg(test)]
@@ -187,12 +297,31 @@ mod tests {
         }
     }
 
-    fn stopped(nodes: Vec<NodeProto>) -> Vec<String> {
+    fn stoppers(nodes: Vec<NodeProto>) -> Stoppers {
         let input = ["x", "y"].map(|name| ValueInfoProto { name: name.into(), ..Default::default() }).into();
-        let mut names: Vec<_> =
-            stoppers(&GraphProto { node: nodes, input, ..Default::default() }).into_keys().collect();
+        Stoppers::of(&GraphProto { node: nodes, input, ..Default::default() })
+    }
+
+    fn sorted(stoppers: HashMap<String, String>) -> Vec<String> {
+        let mut names: Vec<_> = stoppers.into_keys().collect();
         names.sort();
         names
+    }
+
+    fn stopped(nodes: Vec<NodeProto>) -> Vec<String> {
+        sorted(stoppers(nodes).nan)
+    }
+
+    #[test]
+    fn infinity_is_stopped_where_nan_comes_of_it() {
+        let stopped = |nodes: Vec<NodeProto>| sorted(stoppers(nodes).infinity);
+        let relu = |of: &str| node("Relu", &[of], "out");
+        assert_eq!(stopped(vec![node("Sub", &["x", "y"], "z"), relu("z")]), ["x", "y"]);
+        assert_eq!(stopped(vec![node("Sub", &["x", "x"], "z"), relu("z")]), ["x"]);
+        assert_eq!(stopped(vec![node("Neg", &["x"], "n"), node("Add", &["x", "n"], "z"), relu("z")]), ["x"]);
+        assert_eq!(stopped(vec![relu("x")]), [""; 0]);
+        assert_eq!(stopped(vec![node("MatMul", &["x", "w"], "z"), relu("z")]), ["x"]);
+        assert_eq!(stopped(vec![node("MatMul", &["x", "w"], "z")]), [""; 0]);
     }
 
     fn imputer(replaced: f32) -> NodeProto {

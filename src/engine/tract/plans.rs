@@ -27,7 +27,7 @@ use super::blame::Blame;
 use super::direct::Direct;
 use super::ops::budget;
 use super::windows::{self, Unknown};
-use super::{Config, agree, bounds, convert, exact, short_softmax};
+use super::{Config, agree, arithmetic, bounds, convert, exact, short_softmax};
 use crate::engine::admission::{Admission, Decision, Shapes};
 use crate::engine::{answers, guard, samples};
 use crate::priority;
@@ -243,6 +243,7 @@ impl Plans {
             bounds::forward(&model, self.max_tensor)?;
             let mut model = model.into_typed()?;
             exact::sizes(&mut model)?;
+            arithmetic::keep(&mut model)?;
             bounds::check(&model, self.max_tensor)?;
             windows::check(&model, Unknown::Pass)?;
             model.declutter()?;
@@ -262,6 +263,7 @@ impl Plans {
         self.guarded(|| {
             let mut model = self.model()?.into_typed()?;
             exact::sizes(&mut model)?;
+            arithmetic::keep(&mut model)?;
             windows::check(&model, Unknown::Refuse)?;
             model.declutter()?;
             short_softmax::replace(&mut model);

@@ -38,11 +38,8 @@ impl TractSession {
     fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
         request::check(&self.about.signature.inputs, inputs)?;
         for (port, input) in self.about.signature.inputs.iter().zip(inputs) {
-            if let Some(node) = self.nan_stoppers.get(&port.name).filter(|_| nan::is_in(input)) {
-                let name = &port.name;
-                return Err(format!(
-                    "input {name:?} holds NaN, which {node} might turn into a number; fill in what is missing"
-                ));
+            if let Some(why) = self.nan_stoppers.refuse(&port.name, input) {
+                return Err(why);
             }
         }
         self.plans.run(inputs)

@@ -21,6 +21,7 @@ use super::dense::Dense;
 use super::steps::{Argument, Best, Combination, Map, Operand, Step, Values};
 use super::window::{Convolution, Largest};
 use super::{Direct, Input, MOST_ELEMENTS, MOST_WEIGHTS, MOST_WORK, Output};
+use crate::engine::tract::arithmetic::AsWritten;
 use crate::engine::tract::ops::{Own, Primitive, values};
 use crate::engine::tract::short_softmax::ShortSoftmax;
 use crate::tensor::DataType;
@@ -163,7 +164,7 @@ impl<'m> Compiler<'m> {
     }
 
     fn combination(&mut self, node: &TypedNode, op: &TypedBinOp) -> Option<()> {
-        let how = match &op.0 {
+        let how = match op.0.downcast_ref::<AsWritten>().map_or(&op.0, |AsWritten(op)| op) {
             op if op.is::<math::Add>() => Combination::Sum,
             op if op.is::<math::Sub>() => Combination::Difference,
             op if op.is::<math::Mul>() => Combination::Product,

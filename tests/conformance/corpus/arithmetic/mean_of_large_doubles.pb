@@ -1,0 +1,1 @@
+mean_of_large_doubles*0B0/in/xJ @Œµx¯D@Œµx¯DÙ}ÚõĞò¾:Ù}ÚõĞò¾:*!B0/out/yJ¥\Ãñ)c=H ¸ÔJzî5Rrtol=0 atol=0
