@@ -390,6 +390,13 @@ fn broken_files_are_refused_and_nothing_panics() {
 }
 
 #[test]
+fn what_functions_are_given_is_held_against_the_limits() {
+    let error = refusal(&own("tiled_in_function"));
+    assert!(matches!(&error, LoadError::Unsupported { operator, .. } if operator == "Tile"), "{error}");
+    assert!(error.to_string().contains("--max-tensor"), "{error}");
+}
+
+#[test]
 fn every_beginning_of_a_file_is_refused_or_loads_without_a_panic() {
     let whole = source(&bundled("iris", 2));
     for end in (0..whole.bytes.len()).step_by(97) {

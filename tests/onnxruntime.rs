@@ -296,6 +296,20 @@ fn values_that_do_not_suit_the_model_are_refused_in_words() {
 }
 
 #[test]
+fn divisions_that_might_end_the_process_are_refused_when_the_model_is_loaded() {
+    let Some(engine) = engine() else { return };
+    for file in [own("divide_computed"), own("divide_in_function")] {
+        let words = refusal(&engine, &file).to_string();
+        assert!(words.contains("(Div)") && words.contains("Serve it on tract"), "{words}");
+        load(&Tract::default(), &file);
+    }
+    // A size is never -1, and floats may be divided by anything.
+    let session = load(&engine, &own("divide_by_size"));
+    let answers = session.run(&[Tensor::from_vec(&[2][..], vec![7.0f32, 9.0]).unwrap()]).unwrap();
+    assert_eq!(answers, [integers(&[3, 4]), Tensor::from_vec(&[2][..], vec![0.4375f32, 0.5625]).unwrap()]);
+}
+
+#[test]
 fn files_that_cannot_be_served_are_refused_in_words() {
     let Some(engine) = engine() else { return };
     for file in [refused("garbage"), refused("unknown_operator"), own("wrong_output_type"), own("no_rank")] {

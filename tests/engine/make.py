@@ -68,7 +68,10 @@ def save(name, nodes, inputs, outputs, weights=None, **model):
 
     weights = [numpy_helper.from_array(array, name) for name, array in (weights or {}).items()]
     graph = helper.make_graph(nodes, name, ports(inputs), ports(outputs), weights)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8, **model)
+    opsets = [helper.make_opsetid("", OPSET)]
+    if "functions" in model:
+        opsets.append(helper.make_opsetid("f", 1))
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8, **model)
     (HERE / f"{name}.onnx").write_bytes(model.SerializeToString(deterministic=True))
     return model
 
@@ -212,8 +215,44 @@ def peculiar():
     save("nothing_to_do", [], {"x": (FP32, ["N"])}, {"x": (FP32, ["N"]), "w": (FP32, [2])}, {"w": np.array([1, 2], np.float32)})
 
 
+def function(name, inputs, outputs, nodes):
+    return helper.make_function("f", name, inputs, outputs, nodes, [helper.make_opsetid("", OPSET)])
+
+
+def divisions():
+    """What ends a process that divides as the processor does: the smallest integer, which comes of 1e30, by -1."""
+    whole = helper.make_node("Cast", ["x"], ["c"], to=INT64)
+    divide = helper.make_node("Div", ["c", "d"], ["q"])
+    inputs = {"x": (FP32, ["N"]), "d": (INT64, ["N"])}
+    save("divide_computed", [whole, divide], inputs, {"q": (INT64, ["N"])})
+    ratio = function("Ratio", ["x", "d"], ["q"], [whole, divide])
+    call = helper.make_node("Ratio", ["x", "d"], ["q"], name="call", domain="f")
+    save("divide_in_function", [call], inputs, {"q": (INT64, ["N"])}, functions=[ratio])
+    # By a number of rows, which is never -1; and floats, in a function that does not say that they are.
+    share = function("Share", ["a", "b"], ["c"], [helper.make_node("Div", ["a", "b"], ["c"])])
+    by_size = [
+        whole,
+        helper.make_node("Shape", ["x"], ["shape"]),
+        helper.make_node("Gather", ["shape", "zero"], ["d"]),
+        divide,
+        helper.make_node("ReduceSum", ["x"], ["total"]),
+        helper.make_node("Share", ["x", "total"], ["share"], domain="f"),
+    ]
+    outputs = {"q": (INT64, ["N"]), "share": (FP32, ["N"])}
+    save("divide_by_size", by_size, {"x": (FP32, ["N"])}, outputs, {"zero": np.array(0)}, functions=[share])
+
+
+def unfolded():
+    # Only the call tells how often the function repeats what it is given.
+    times = function("Times", ["a", "n"], ["b"], [helper.make_node("Tile", ["a", "n"], ["b"])])
+    call = helper.make_node("Times", ["x", "n"], ["y"], domain="f")
+    save("tiled_in_function", [call], {"x": (FP32, ["N"])}, {"y": (FP32, [None])}, {"n": np.array([1 << 40])}, functions=[times])
+
+
 warnings.simplefilter("ignore")
 HERE.mkdir(exist_ok=True)
 recurrent()
 hostile()
 peculiar()
+divisions()
+unfolded()

@@ -12,7 +12,7 @@ use super::pool::{Pool, Recipe};
 use super::processor;
 use super::values::{self, Lent};
 use super::words;
-use crate::engine::tract::outline::{Categories, Outline, Overflow};
+use crate::engine::tract::outline::{Categories, Guards, Outline, Suspect};
 use crate::engine::{LoadError, ModelSource, RunError, Session, guard, request};
 use crate::memory::GivenBack;
 use crate::model::{ClassLabels, GraphSummary, Port, Signature};
@@ -43,21 +43,15 @@ impl OnnxRuntimeSession {
         slots: usize,
         threads: usize,
     ) -> Result<Self, LoadError> {
-        if let Some(Overflow { node, operator }) = outline.overflow.take().filter(|_| processor::overflows()) {
-            let reason = "it multiplies unsigned by signed bytes that are not stored in the model, and on this processor, which \
-                          has no VNNI, ONNX Runtime lets such sums overflow"
-                .into();
-            let hint =
-                "Serve it on tract or on a processor with VNNI, or quantise both factors to unsigned bytes".into();
-            return Err(LoadError::Unsupported { node, operator, reason, hint });
-        }
+        refuse(&outline.guards)?;
         let external = files::read(source.directory.as_deref(), &outline.external)?;
         let stored_bytes = outline.summary.weight_bytes.max(outline.bytes.len() as u64);
         let bytes = std::mem::take(&mut outline.bytes);
         let recipe = Recipe { environment: environment.clone(), bytes: bytes.into(), external, threads };
         let pool = Pool::new(recipe, slots, stored_bytes).map_err(LoadError::Engine)?;
         let (signature, sample) = interface::signature(&mut outline, &pool)?;
-        let Outline { summary, classes, categories, divides, hides_nan, chance, .. } = outline;
+        let Outline { summary, classes, categories, guards, .. } = outline;
+        let Guards { divides, hides_nan, chance, .. } = guards;
         Ok(Self {
             signature,
             summary,
@@ -97,6 +91,33 @@ impl OnnxRuntimeSession {
         let outputs: Vec<(&str, DataType)> =
             self.signature.outputs.iter().map(|port| (port.name.as_str(), port.datatype)).collect();
         run(&self.pool, ports, inputs, &lent, &outputs)
+    }
+}
+
+/// Refuses what would end the process, or go wrong unseen, and cannot be told from a request.
+fn refuse(guards: &Guards) -> Result<(), LoadError> {
+    let refusal = |suspect: &Suspect, reason: &str, hint: &str| LoadError::Unsupported {
+        node: suspect.node.clone(),
+        operator: suspect.operator.clone(),
+        reason: reason.to_owned(),
+        hint: hint.to_owned(),
+    };
+    if let Some(suspect) = &guards.divides_computed {
+        return Err(refusal(
+            suspect,
+            "it divides computed integers by what may be -1, and where one of them is the smallest integer there is, that \
+             ends the process of ONNX Runtime",
+            "Serve it on tract, divide by a stored number other than -1, or keep the divisor positive with Max",
+        ));
+    }
+    match guards.overflow.as_ref().filter(|_| processor::overflows()) {
+        Some(suspect) => Err(refusal(
+            suspect,
+            "it multiplies unsigned by signed bytes that are not stored in the model, and on this processor, which has \
+             no VNNI, ONNX Runtime lets such sums overflow",
+            "Serve it on tract or on a processor with VNNI, or quantise both factors to unsigned bytes",
+        )),
+        None => Ok(()),
     }
 }
 

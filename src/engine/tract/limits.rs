@@ -11,7 +11,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 use tract_onnx::pb::tensor_proto::DataLocation;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use tract_onnx::pb::{FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 
 use super::checks::{Refusal, Scope};
 use super::{dims, proto};
@@ -21,7 +21,8 @@ use crate::engine::LoadError;
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(default)]
 pub struct Limits {
-    /// Nodes of all graphs of a file. Preparing takes time by the square of it: 2 s for 10,000.
+    /// Nodes of all graphs and functions of a file, as it is and with its functions written out. Preparing takes time by the
+    /// square of it: 2 s for 10,000.
     pub max_nodes: usize,
     /// Bytes of any tensor that a run or the preparation of a model makes, by its shape. Weights are not counted: their
     /// size is that of their files.
@@ -41,17 +42,21 @@ const MOST_AXES: usize = 64;
 /// Newest operator sets, as far as the operators are known here: a later one may mean something else by the same names.
 const NEWEST: [(&str, i64); 2] = [("ai.onnx", 28), ("ai.onnx.ml", 5)];
 
-/// The first thing that is out of proportion, if there is one.
+/// The first thing that is out of proportion, if there is one. A function is looked at like a graph of nothing but nodes; what
+/// only its calls tell is found once it is written out.
 pub fn check(model: &ModelProto, limits: &Limits) -> Result<(), LoadError> {
     let Some(graph) = &model.graph else { return Ok(()) };
     let mut nodes = 0;
-    let mut found = Ok(());
-    proto::walk(graph, &mut |graph| {
-        nodes += graph.node.len();
-        if found.is_ok() && nodes <= limits.max_nodes {
-            found = graph_within(graph, limits);
-        }
-    });
+    let mut found = model.functions.iter().try_for_each(function_within);
+    let bodies: Vec<GraphProto> = model.functions.iter().map(body).collect();
+    for graph in std::iter::once(graph).chain(&bodies) {
+        proto::walk(graph, &mut |graph| {
+            nodes += graph.node.len();
+            if found.is_ok() && nodes <= limits.max_nodes {
+                found = graph_within(graph, limits);
+            }
+        });
+    }
     if nodes > limits.max_nodes {
         return Err(LoadError::Interface(format!(
             "it has {nodes} nodes, more than the {} that are taken (--max-nodes)",
@@ -60,6 +65,16 @@ pub fn check(model: &ModelProto, limits: &Limits) -> Result<(), LoadError> {
     }
     found?;
     operator_sets(model, graph)
+}
+
+fn function_within(function: &FunctionProto) -> Result<(), LoadError> {
+    name_within(function.name(), "a function")?;
+    name_within(function.domain(), "a domain")?;
+    function.input.iter().chain(&function.output).try_for_each(|name| name_within(name, "a value"))
+}
+
+fn body(function: &FunctionProto) -> GraphProto {
+    GraphProto { node: function.node.clone(), ..Default::default() }
 }
 
 /// Whether the file says which operator sets it speaks, and they are known here.

@@ -19,7 +19,12 @@ pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadE
     let mut model = proto::decode(&source.bytes)?;
     limits::check(&model, &config.limits)?;
     let summary = proto::summary(&model);
+    let calls = !model.functions.is_empty();
     let notes = rewrite::rewrite(&mut model, &source.bytes)?;
+    if calls {
+        // What functions are given by their calls shows where they are written out.
+        limits::check(&model, &config.limits)?;
+    }
     let onnx = framework();
     checks::check(&model, graph(&model)?, &|operator| onnx.op_register.0.contains_key(operator))?;
     dims::clean(model.graph.as_mut().ok_or_else(proto::no_graph)?);

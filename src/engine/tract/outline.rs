@@ -2,15 +2,21 @@
 //! the same names, tables instead of `ZipMap`'s lists of maps, the same checks of what is declared. The bytes stay as they
 //! are in all else: they are cut and joined field by field, so that what this decoder does not know is not lost.
 
+mod division;
+mod fact;
+mod guards;
+mod kinds;
 mod overflow;
+mod reach;
+mod trace;
 
 use bytes::{Buf, Bytes};
 use prost::Message;
 use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};
-use tract_onnx::pb::tensor_proto::{DataLocation, DataType as OnnxType};
+use tract_onnx::pb::tensor_proto::DataLocation;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, type_proto};
 
-pub use self::overflow::Overflow;
+pub use self::guards::{Guards, Suspect};
 pub use super::proto::{DeclaredOutput, unnamed};
 use super::rewrite::zipmap;
 pub use super::samples::Categories;
@@ -38,41 +44,14 @@ pub struct Outline {
     pub categories: Categories,
     /// Files with weights, as the model names them.
     pub external: Vec<String>,
-    /// The node that divides integers, perhaps, by something that may be -1.
-    pub divides: Option<String>,
-    /// The node where ONNX Runtime, tried out, makes a number of NaN, in a model that has nothing to deal with NaN.
-    pub hides_nan: Option<String>,
-    /// The node that draws lots.
-    pub chance: Option<String>,
-    /// The node whose sums overflow on some processors, perhaps.
-    pub overflow: Option<Overflow>,
+    pub guards: Guards,
 }
-
-/// Where NaN goes in and numbers come out, although nothing says so.
-const HIDES_NAN: &[&str] = &[
-    "ArgMax",
-    "ArgMin",
-    "DynamicQuantizeLinear",
-    "GlobalMaxPool",
-    "GRU",
-    "Hardmax",
-    "LSTM",
-    "MaxPool",
-    "QuantizeLinear",
-    "ReduceMax",
-    "ReduceMin",
-    "RNN",
-    "ThresholdedRelu",
-];
-/// What is there for missing values.
-const MINDS_NAN: &[&str] = &["Imputer", "IsNaN", "TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"];
 
 impl Outline {
     pub fn of(source: &ModelSource) -> Result<Self, LoadError> {
         let mut model = proto::decode(&source.bytes)?;
         let summary = proto::summary(&model);
         let external = external(&model);
-        let chance = chance(&model);
         if source.directory.is_none() && !external.is_empty() {
             return Err(proto::no_folder());
         }
@@ -82,22 +61,9 @@ impl Outline {
         dims::clean(graph);
         let proto::Declared { inputs, outputs } = proto::Declared::of(graph)?;
         let categories = Categories::of(graph, &inputs);
-        let (divides, hides_nan, overflow) =
-            (divides(graph), hides_nan(graph), overflow::find(graph, model.ir_version));
+        let guards = Guards::of(graph, &model.functions, model.ir_version)?;
         let bytes = spliced(&source.bytes, graph, &maps)?;
-        Ok(Self {
-            bytes,
-            summary,
-            classes,
-            inputs,
-            outputs,
-            categories,
-            external,
-            divides,
-            hides_nan,
-            chance,
-            overflow,
-        })
+        Ok(Self { bytes, summary, classes, inputs, outputs, categories, external, guards })
     }
 
     /// Shapes to prepare a model with; see [`interface::samples`].
@@ -120,109 +86,28 @@ pub fn inspect(source: &ModelSource) -> Result<Inspection, LoadError> {
     Ok(Inspection { graph: proto::summary(&model), signature: signature.map(|s: Signature| s), operators })
 }
 
+/// The files that hold weights, those of functions too.
 fn external(model: &ModelProto) -> Vec<String> {
     let mut found = Vec::new();
-    let mut note = |tensor: &TensorProto| {
-        if tensor.data_location == Some(DataLocation::External as i32) {
-            let location = tensor.external_data.iter().find(|entry| entry.key == "location");
-            found.extend(location.map(|entry| entry.value.clone()));
+    let mut look = |weights: &[TensorProto], nodes: &[NodeProto]| {
+        let constants = nodes.iter().flat_map(|node| &node.attribute);
+        let constants = constants.flat_map(|attribute| attribute.t.iter().chain(&attribute.tensors));
+        for tensor in weights.iter().chain(constants) {
+            if tensor.data_location == Some(DataLocation::External as i32) {
+                let location = tensor.external_data.iter().find(|entry| entry.key == "location");
+                found.extend(location.map(|entry| entry.value.clone()));
+            }
         }
     };
-    if let Some(graph) = &model.graph {
-        proto::walk(graph, &mut |graph| {
-            let constants = graph.node.iter().flat_map(|node| &node.attribute);
-            let constants = constants.flat_map(|attribute| attribute.t.iter().chain(&attribute.tensors));
-            graph.initializer.iter().chain(constants).for_each(&mut note);
-        });
+    model.functions.iter().for_each(|function| look(&[], &function.node));
+    let inner = model.functions.iter().flat_map(|function| &function.node).flat_map(|node| &node.attribute);
+    let inner = inner.flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
+    for graph in model.graph.iter().chain(inner) {
+        proto::walk(graph, &mut |graph| look(&graph.initializer, &graph.node));
     }
     found.sort();
     found.dedup();
     found
-}
-
-fn hides_nan(graph: &GraphProto) -> Option<String> {
-    let (mut hides, mut minds) = (None, false);
-    proto::walk(graph, &mut |graph| {
-        for node in &graph.node {
-            minds |= MINDS_NAN.contains(&node.op_type.as_str());
-            if HIDES_NAN.contains(&node.op_type.as_str()) {
-                hides.get_or_insert_with(|| proto::node_name(node).to_owned());
-            }
-        }
-    });
-    hides.filter(|_| !minds)
-}
-
-/// Operators that draw lots, of ONNX and of what ONNX Runtime adds to it.
-const CHANCE: &[&str] = &[
-    "Bernoulli",
-    "BiasDropout",
-    "BitmaskBiasDropout",
-    "BitmaskDropout",
-    "Multinomial",
-    "RandomNormal",
-    "RandomNormalLike",
-    "RandomUniform",
-    "RandomUniformLike",
-    "Sampling",
-];
-
-/// A node that may draw lots: one that always does, or a `Dropout` that is told whether it is in training.
-fn chance(model: &ModelProto) -> Option<String> {
-    let mut found = None;
-    let mut look = |node: &NodeProto| {
-        let trains = node.op_type == "Dropout" && node.input.get(2).is_some_and(|flag| !flag.is_empty());
-        if trains || CHANCE.contains(&node.op_type.as_str()) {
-            found.get_or_insert_with(|| proto::node_name(node).to_owned());
-        }
-    };
-    let functions = model.functions.iter().flat_map(|function| &function.node);
-    let inner = functions.clone().flat_map(|node| &node.attribute).flat_map(|each| each.g.iter().chain(&each.graphs));
-    for graph in model.graph.iter().chain(inner) {
-        proto::walk(graph, &mut |graph| graph.node.iter().for_each(&mut look));
-    }
-    functions.for_each(&mut look);
-    found
-}
-
-/// The processor stops a program that divides the smallest integer by -1. A divisor that is stored in the file is known;
-/// types of other values are not, so a division of floats is suspected as well.
-fn divides(graph: &GraphProto) -> Option<String> {
-    let mut harmless = std::collections::HashSet::new();
-    let mut suspects: Vec<&NodeProto> = Vec::new();
-    proto::walk(graph, &mut |graph| {
-        let stored = graph.initializer.iter().filter(|weight| is_harmless(weight)).map(|weight| weight.name.as_str());
-        harmless.extend(stored);
-        let constants = graph.node.iter().filter(|node| node.op_type == "Constant");
-        for node in constants {
-            let fine = |attribute: &tract_onnx::pb::AttributeProto| match attribute.name.as_str() {
-                "value" => attribute.t.as_ref().is_some_and(is_harmless),
-                "value_int" => attribute.i != -1,
-                "value_ints" => !attribute.ints.contains(&-1),
-                _ => true,
-            };
-            if node.attribute.iter().all(fine) {
-                harmless.extend(node.output.iter().map(String::as_str));
-            }
-        }
-        let divisions = graph.node.iter().filter(|node| matches!(node.op_type.as_str(), "Div" | "Mod"));
-        suspects.extend(divisions);
-    });
-    let known = |node: &NodeProto| node.input.get(1).is_some_and(|divisor| harmless.contains(divisor.as_str()));
-    suspects.into_iter().find(|node| !known(node)).map(|node| proto::node_name(node).to_owned())
-}
-
-/// Whether dividing by a stored tensor stops no program: floats, unsigned integers, integers without -1.
-fn is_harmless(tensor: &TensorProto) -> bool {
-    let width = match OnnxType::try_from(tensor.data_type) {
-        Ok(OnnxType::Int64) => 8,
-        Ok(OnnxType::Int32) => 4,
-        _ => return true,
-    };
-    tensor.data_location != Some(DataLocation::External as i32)
-        && !tensor.int32_data.contains(&-1)
-        && !tensor.int64_data.contains(&-1)
-        && !tensor.raw_data.chunks(width).any(|number| number.iter().all(|&byte| byte == 0xff))
 }
 
 /// The file with its inputs, outputs and former `ZipMap`s as `graph` has them now.

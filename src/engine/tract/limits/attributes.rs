@@ -1,7 +1,7 @@
 //! Attributes that no model has: counts below one, axes beyond any rank, windows larger than any picture, lists of the
 //! wrong length. The engine library divides by them and counts up to them.
 
-use tract_onnx::pb::NodeProto;
+use tract_onnx::pb::{AttributeProto, NodeProto};
 
 use super::super::checks::{Refusal, Scope, attribute};
 use super::super::proto;
@@ -57,8 +57,13 @@ fn senseless(reason: String) -> Refusal {
     Refusal::new(reason, "No exporter writes this; the file is damaged or was made by hand")
 }
 
+/// Whether an attribute holds its value; within a function, a call may.
+fn is_here(given: &&AttributeProto) -> bool {
+    given.ref_attr_name.is_empty()
+}
+
 fn out_of_range(node: &NodeProto) -> Option<Refusal> {
-    for given in &node.attribute {
+    for given in node.attribute.iter().filter(is_here) {
         let Some((name, least, most)) = RANGES.iter().find(|(name, ..)| *name == given.name) else { continue };
         // An attribute of another kind leaves this one at zero; its operator refuses it for its kind.
         let single = (given.r#type == 2).then_some(given.i);
@@ -107,7 +112,7 @@ fn no_permutation(node: &NodeProto) -> Option<Refusal> {
 
 /// The terms of an Einsum are letters, one term for each input, and what comes out went in.
 fn no_equation(node: &NodeProto) -> Option<Refusal> {
-    let given = attribute(node, "equation").filter(|_| node.op_type == "Einsum")?;
+    let given = attribute(node, "equation").filter(|_| node.op_type == "Einsum").filter(is_here)?;
     let text: String = String::from_utf8_lossy(&given.s).split_whitespace().collect();
     let (left, right) = text.split_once("->").map_or((&*text, None), |(left, right)| (left, Some(right)));
     let letters = |term: &str| term.replacen("...", "", 1).bytes().all(|letter| letter.is_ascii_alphabetic());

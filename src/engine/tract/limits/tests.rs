@@ -65,6 +65,44 @@ fn attributes_of_models_pass_and_others_do_not() {
 }
 
 #[test]
+fn functions_are_looked_into() {
+    let within = |inner: NodeProto, weights: Vec<TensorProto>| {
+        let function = FunctionProto { name: Some("F".into()), node: vec![inner], ..Default::default() };
+        let file = ModelProto { functions: vec![function], ..model(vec![node("F", &["x"], vec![])], weights) };
+        check(&file, &Limits::default()).err().map(|error| error.to_string())
+    };
+    let repeated = |count: i64| {
+        let times = AttributeProto { name: "value".into(), t: Some(stored("t", &[count])), ..Default::default() };
+        let inner = GraphProto {
+            node: vec![
+                NodeProto { output: vec!["t".into()], ..node("Constant", &[], vec![times]) },
+                node("Tile", &["x", "t"], vec![]),
+            ],
+            ..Default::default()
+        };
+        node("If", &["c"], vec![AttributeProto { name: "then_branch".into(), g: Some(inner), ..Default::default() }])
+    };
+    assert_eq!(within(repeated(2), vec![]), None);
+    assert!(within(repeated(1 << 40), vec![]).expect("a refusal").contains("--max-tensor"));
+    assert!(within(node("Conv", &["x", "w"], vec![ints("strides", &[0])]), vec![]).is_some());
+    // A call tells what these are.
+    let by_call = |name: &str, kind: i32| AttributeProto {
+        name: name.into(),
+        r#type: kind,
+        ref_attr_name: "given".into(),
+        ..Default::default()
+    };
+    assert_eq!(within(node("Conv", &["x", "w"], vec![by_call("group", 2)]), vec![]), None);
+    assert_eq!(within(node("Einsum", &["x", "w"], vec![by_call("equation", 3)]), vec![]), None);
+    assert_eq!(within(node("Transpose", &["x"], vec![by_call("perm", 7)]), vec![]), None);
+    let relu = || node("Relu", &["x"], vec![]);
+    let function = FunctionProto { name: Some("F".into()), node: vec![relu(); 11], ..Default::default() };
+    let many = ModelProto { functions: vec![function], ..model(vec![relu()], vec![]) };
+    let refusal = check(&many, &Limits { max_nodes: 11, ..Limits::default() }).unwrap_err().to_string();
+    assert!(refusal.contains("12 nodes"), "{refusal}");
+}
+
+#[test]
 fn constant_sizes_have_bounds() {
     let sized = |operator: &str, sizes: &[i64]| refused(node(operator, &["x", "s"], vec![]), vec![stored("s", sizes)]);
     assert_eq!(sized("Expand", &[1, 1 << 20]), None);

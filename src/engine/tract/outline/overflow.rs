@@ -3,20 +3,12 @@
 //! in the developer guide of oneDNN. Asked to be precise, ONNX Runtime makes stored factors unsigned first, but not what is
 //! computed or comes from a client.
 
-use std::collections::{HashMap, HashSet};
-
+use tract_onnx::pb::NodeProto;
 use tract_onnx::pb::tensor_proto::DataType as OnnxType;
-use tract_onnx::pb::{GraphProto, NodeProto, type_proto};
 
-use super::proto;
-use crate::engine::tract::checks::attribute;
-
-/// A node that may answer wrongly on such a processor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Overflow {
-    pub node: String,
-    pub operator: String,
-}
+use super::fact::told;
+use super::kinds;
+use super::trace::Values;
 
 /// Operators that multiply bytes, and the places of the two factors.
 const PRODUCTS: &[(&str, usize, usize)] = &[
@@ -51,119 +43,105 @@ const MOVES: &[&str] = &[
 const UNSIGNED: i32 = OnnxType::Uint8 as i32;
 const SIGNED: i32 = OnnxType::Int8 as i32;
 
-/// What is known of the values of a graph: element types, before they were dequantised, and which are stored.
-#[derive(Default)]
-struct Known<'g> {
-    types: HashMap<&'g str, i32>,
-    stored: HashSet<&'g str>,
+/// Whether a node multiplies unsigned bytes by signed ones, as far as is known, and the signed ones are not stored.
+pub fn may_overflow(node: &NodeProto, values: &Values<'_>) -> bool {
+    let operator = node.op_type.as_str();
+    let of = |place: usize| node.input.get(place).map(|name| values.get(name)).unwrap_or_default();
+    if FUSED.contains(&operator) {
+        return (of(0).factor, of(1).factor) == (Some(UNSIGNED), Some(SIGNED)) && !of(1).stored;
+    }
+    PRODUCTS.iter().any(|(product, first, second)| {
+        *product == operator
+            && of(*first).factor != Some(SIGNED)
+            && of(*second).factor != Some(UNSIGNED)
+            && !of(*second).stored
+    })
 }
 
-/// From this version of the format on, a weight that is listed among the inputs is one that may be given another value, and
-/// so is none that ONNX Runtime changes.
-const OVERRIDES: i64 = 4;
-
-/// The first node that multiplies unsigned bytes by signed ones, as far as is known, and the signed ones are not stored.
-pub fn find(graph: &GraphProto, ir_version: i64) -> Option<Overflow> {
-    let (mut known, mut found) = (Known::default(), None);
-    proto::walk(graph, &mut |graph| {
-        known.begin(graph, ir_version);
-        for node in &graph.node {
-            if known.may_overflow(node) {
-                let (node, operator) = (proto::node_name(node).to_owned(), node.op_type.clone());
-                found.get_or_insert(Overflow { node, operator });
-            }
-            known.learn(node);
-        }
-    });
-    found
+/// The element type of an output, before it was dequantised.
+pub fn factor(node: &NodeProto, at: usize, values: &Values<'_>) -> Option<i32> {
+    let of = |place: usize| node.input.get(place).map(|name| values.get(name)).unwrap_or_default();
+    match node.op_type.as_str() {
+        operator if MOVES.contains(&operator) => of(0).factor,
+        _ if at > 0 => None,
+        "Cast" => told(node, "to", None).and_then(|kind| i32::try_from(kind).ok()),
+        "Constant" => kinds::kind(node, at, values),
+        "DynamicQuantizeLinear" => Some(UNSIGNED),
+        "QuantizeLinear" => kinds::quantised(node, of(2).factor),
+        _ => None,
+    }
 }
 
-impl<'g> Known<'g> {
-    fn begin(&mut self, graph: &'g GraphProto, ir_version: i64) {
-        let mut given = HashSet::new();
-        for input in &graph.input {
-            let kind = input.r#type.as_ref().and_then(|kind| kind.value.as_ref());
-            if let Some(type_proto::Value::TensorType(tensor)) = kind {
-                self.types.insert(&input.name, tensor.elem_type);
-            }
-            given.insert(input.name.as_str());
-        }
-        for weight in &graph.initializer {
-            self.types.insert(&weight.name, weight.data_type);
-            if ir_version < OVERRIDES || !given.contains(weight.name.as_str()) {
-                self.stored.insert(&weight.name);
-            }
-        }
-    }
-
-    fn learn(&mut self, node: &'g NodeProto) {
-        let kind = match node.op_type.as_str() {
-            "Constant" => {
-                self.stored.extend(node.output.iter().map(String::as_str));
-                attribute(node, "value").and_then(|value| value.t.as_ref()).map(|tensor| tensor.data_type)
-            }
-            "DynamicQuantizeLinear" => Some(UNSIGNED),
-            "QuantizeLinear" => match node.input.get(2).filter(|name| !name.is_empty()) {
-                Some(zero) => self.types.get(zero.as_str()).copied(),
-                None => Some(attribute(node, "output_dtype").map_or(UNSIGNED, |kind| kind.i as i32)),
-            },
-            "Cast" => attribute(node, "to").map(|kind| kind.i as i32),
-            operator if MOVES.contains(&operator) => {
-                if node.input.iter().all(|name| name.is_empty() || self.stored.contains(name.as_str())) {
-                    self.stored.extend(node.output.iter().map(String::as_str));
-                }
-                node.input.first().and_then(|first| self.types.get(first.as_str())).copied()
-            }
-            _ => None,
-        };
-        if let (Some(kind), Some(output)) = (kind, node.output.first()) {
-            self.types.insert(output, kind);
-        }
-    }
-
-    fn may_overflow(&self, node: &NodeProto) -> bool {
-        let operator = node.op_type.as_str();
-        let place = |at: usize| node.input.get(at).map_or("", String::as_str);
-        let kind = |at: usize| self.types.get(place(at)).copied();
-        if FUSED.contains(&operator) {
-            return (kind(0), kind(1)) == (Some(UNSIGNED), Some(SIGNED)) && !self.stored.contains(place(1));
-        }
-        PRODUCTS.iter().any(|(product, first, second)| {
-            *product == operator
-                && kind(*first) != Some(SIGNED)
-                && kind(*second) != Some(UNSIGNED)
-                && !self.stored.contains(place(*second))
-        })
-    }
+/// Whether what a node computes is stored, as far as ONNX Runtime sees that.
+pub fn is_stored(node: &NodeProto, values: &Values<'_>) -> bool {
+    let operator = node.op_type.as_str();
+    let stored = |name: &String| name.is_empty() || values.get(name).stored;
+    operator == "Constant" || (MOVES.contains(&operator) && node.input.iter().all(stored))
 }
 
 #[cfg(test)]
 mod tests {
-    use tract_onnx::pb::ValueInfoProto;
-
-    use super::*;
     use std::path::Path;
+
+    use tract_onnx::pb::{ModelProto, ValueInfoProto};
+
+    use super::super::proto;
+    use super::super::trace::tests::{function, node};
+    use super::super::trace::trace;
+    use super::*;
+
+    /// The operator that is suspected first.
+    fn found(model: &ModelProto, ir_version: i64) -> Option<String> {
+        let mut found = None;
+        trace(model.graph.as_ref().unwrap(), &model.functions, ir_version, &mut |node, values| {
+            if found.is_none() && may_overflow(node, values) {
+                found = Some(node.op_type.clone());
+            }
+        })
+        .unwrap();
+        found
+    }
+
+    fn read(name: &str) -> ModelProto {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/corpus");
+        proto::decode(&std::fs::read(folder.join(format!("{name}.onnx"))).unwrap()).unwrap()
+    }
 
     #[test]
     fn only_computed_signed_factors_of_unsigned_ones_are_suspected() {
-        let read = |name: &str| {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/corpus");
-            proto::decode(&std::fs::read(folder.join(format!("{name}.onnx"))).unwrap()).unwrap().graph.unwrap()
-        };
-        let found = |name: &str| find(&read(name), OVERRIDES).map(|overflow| overflow.operator);
-        assert_eq!(found("operators/matmulinteger_uint8_int8_0").as_deref(), Some("MatMulInteger"));
-        assert_eq!(found("operators/qlinearmatmul_4d_uint8_int8").as_deref(), Some("QLinearMatMul"));
+        let of = |name: &str| found(&read(name), 8);
+        assert_eq!(of("operators/matmulinteger_uint8_int8_0").as_deref(), Some("MatMulInteger"));
+        assert_eq!(of("operators/qlinearmatmul_4d_uint8_int8").as_deref(), Some("QLinearMatMul"));
         for harmless in
             ["operators/matmulinteger_uint8_int8_1", "operators/qgemm_uint8_int8", "quantised/dynamic_mlp_s8"]
         {
-            assert_eq!(found(harmless), None, "{harmless}");
+            assert_eq!(of(harmless), None, "{harmless}");
         }
         // What is listed as an input, too, is stored for good in old files alone.
         let mut listed = read("operators/matmulinteger_uint8_int8_1");
-        let names = listed.initializer.iter().map(|weight| weight.name.clone());
+        let graph = listed.graph.as_mut().unwrap();
+        let names = graph.initializer.iter().map(|weight| weight.name.clone());
         let inputs = names.map(|name| ValueInfoProto { name, ..Default::default() }).collect::<Vec<_>>();
-        listed.input.extend(inputs);
-        assert_eq!(find(&listed, OVERRIDES).map(|overflow| overflow.operator).as_deref(), Some("MatMulInteger"));
-        assert_eq!(find(&listed, OVERRIDES - 1), None);
+        graph.input.extend(inputs);
+        assert_eq!(found(&listed, 4).as_deref(), Some("MatMulInteger"));
+        assert_eq!(found(&listed, 3), None);
+    }
+
+    #[test]
+    fn products_within_functions_are_suspected_as_those_without() {
+        for (name, expected) in [
+            ("operators/matmulinteger_uint8_int8_0", Some("MatMulInteger")),
+            ("operators/matmulinteger_uint8_int8_1", None),
+        ] {
+            let mut model = read(name);
+            let graph = model.graph.as_mut().unwrap();
+            let product = graph.node.iter_mut().find(|node| node.op_type == "MatMulInteger").unwrap();
+            let formal: Vec<String> = (0..product.input.len()).map(|at| format!("p{at}")).collect();
+            let formal: Vec<&str> = formal.iter().map(String::as_str).collect();
+            let body = node("MatMulInteger", &formal, &["q"]);
+            (product.domain, product.op_type) = ("f".into(), "Product".into());
+            model.functions = vec![function("Product", &formal, &["q"], vec![body])];
+            assert_eq!(found(&model, 8).as_deref(), expected, "{name}");
+        }
     }
 }
