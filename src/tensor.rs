@@ -4,6 +4,7 @@
 
 mod cast;
 mod datatype;
+mod nearest;
 mod rows;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use smallvec::SmallVec;
 
 pub use cast::CastError;
 pub use datatype::{DataType, Element};
+pub use nearest::nearest_f16;
 pub use rows::RowsError;
 
 /// Sizes of the axes, outermost first; empty for a scalar.

@@ -3,7 +3,7 @@
 use half::f16;
 use jiter::Peek;
 
-use crate::tensor::{DataType, Element, Shape, SizeError, Tensor};
+use crate::tensor::{DataType, Element, Shape, SizeError, Tensor, nearest_f16};
 
 use super::guess::Guess;
 use super::number::{exact_integer, non_finite};
@@ -190,10 +190,10 @@ impl Scalar for f16 {
     fn read(reader: &mut Reader<'_>, peek: Peek) -> Result<Self> {
         let offset = reader.here();
         if !peek.is_num() {
-            return quoted_float(reader, peek, Self::DATATYPE).map(Self::from_f64);
+            return quoted_float(reader, peek, Self::DATATYPE).map(nearest_f16);
         }
         let token = reader.number(peek)?;
-        let float = Self::from_f64(token.parse().unwrap_or(f64::NAN));
+        let float = nearest_f16(token.parse().unwrap_or(f64::NAN));
         if float.is_finite() || non_finite(token).is_some() {
             return Ok(float);
         }

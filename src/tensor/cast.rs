@@ -4,7 +4,7 @@
 
 use half::f16;
 
-use super::{DataType, Tensor};
+use super::{DataType, Tensor, nearest_f16};
 
 /// Why a tensor cannot be had in another element type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -119,12 +119,10 @@ impl Number {
     }
 
     fn nearest_f32(self) -> Option<f32> {
-        let wide = match self {
-            Self::Integer(value) => value as f64,
-            Self::Float(value) => value,
-        };
-        let narrow = wide as f32;
-        (narrow.is_finite() || !wide.is_finite()).then_some(narrow)
+        match self {
+            Self::Integer(value) => Some(value as f32),
+            Self::Float(wide) => Some(wide as f32).filter(|narrow| narrow.is_finite() || !wide.is_finite()),
+        }
     }
 
     fn nearest_f16(self) -> Option<f16> {
@@ -132,7 +130,7 @@ impl Number {
             Self::Integer(value) => value as f64,
             Self::Float(value) => value,
         };
-        let narrow = f16::from_f64(wide);
+        let narrow = nearest_f16(wide);
         (narrow.is_finite() || !wide.is_finite()).then_some(narrow)
     }
 }
@@ -162,6 +160,18 @@ mod tests {
         assert_eq!(vector(vec![0.1f64]).cast(DataType::Fp32).unwrap(), vector(vec![0.1f32]));
         let nan = vector(vec![f64::NAN]).cast(DataType::Fp32).unwrap();
         assert!(nan.values::<f32>().unwrap()[0].is_nan());
+    }
+
+    #[test]
+    fn floats_are_rounded_once() {
+        // On the way through another float these would come to stand in the middle between two.
+        let large = (1i64 << 60) + (1 << 36) + 1;
+        let above = (1i64 << 60) + (1 << 37);
+        assert_eq!(vector(vec![large]).cast(DataType::Fp32).unwrap(), vector(vec![above as f32]));
+        let halves = vector(vec![1.0004883f64]).cast(DataType::Fp16).unwrap();
+        assert_eq!(halves, vector(vec![f16::from_bits(0x3c01)]));
+        assert!(vector(vec![65519.999f64]).cast(DataType::Fp16).is_ok());
+        assert!(vector(vec![65520f64]).cast(DataType::Fp16).is_err());
     }
 
     #[test]

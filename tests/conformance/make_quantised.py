@@ -589,6 +589,111 @@ def rewrites():
     write("weight_listed_as_input", listed, {"x": x})
 
 
+def pack(codes, bits):
+    """Codes of so many bits, from the lowest bits of each byte on; every row begins with a byte."""
+    codes = np.pad(codes, [(0, 0)] * (codes.ndim - 1) + [(0, -codes.shape[-1] % (8 // bits))])
+    codes = codes.reshape(*codes.shape[:-1], -1, 8 // bits)
+    return np.bitwise_or.reduce(codes << np.arange(0, 8, bits, dtype=np.uint8), -1).astype(np.uint8)
+
+
+def packed():
+    """Weights of a few bits in blocks. The answers are computed here in double precision; ONNX Runtime must agree."""
+    draw = np.random.default_rng(31)
+
+    def weights(rows, columns, bits, block, zero, halves=False):
+        """Codes, scales, zero points, and what they stand for. `zero` says how the points are stored."""
+        blocks = -(-columns // block)
+        codes = draw.integers(0, 2**bits, (*rows, blocks * block)).astype(np.uint8)
+        scales = draw.uniform(0.01, 0.1, (*rows, blocks)).astype(np.float32)
+        scales = scales.astype(np.float16).astype(np.float32) if halves else scales
+        points = draw.integers(0, 2**bits, (*rows, blocks)).astype(np.uint8)
+        stored = {"packed": pack(points, bits), "floats": points + s(0.25)}.get(zero)
+        points = {"packed": points, "floats": stored}.get(zero, np.full(points.shape, 2 ** (bits - 1)))
+        spread = lambda values: np.repeat(values.astype(np.float64), block, -1)
+        return codes, scales, stored, ((codes - spread(points)) * spread(scales))[..., :columns]
+
+    def product(name, columns, bits, block, zero=None, lead=(3,), bias=False, halves=False, **attributes):
+        codes, scales, points, dense = weights((7,), columns, bits, block, zero, halves)
+        inputs = {"a": draw.normal(size=(*lead, columns)).astype(np.float32), "b": pack(codes, bits).reshape(7, len(scales[0]), -1)}
+        # Inputs that are left out have empty names, which a dict holds once.
+        order, inputs = ["a", "b", "scales"], inputs | {"scales": scales}
+        answer = inputs["a"] @ dense.T
+        if points is not None:
+            order, inputs = [*order, "zero"], inputs | {"zero": points}
+        if bias:
+            order, inputs = [*order, *[""] * (5 - len(order)), "bias"], inputs | {"bias": draw.normal(size=7).astype(np.float32)}
+            answer = answer + inputs["bias"]
+        attributes = {"K": columns, "N": 7, "bits": bits, "block_size": block} | attributes
+        node = helper.make_node("MatMulNBits", order, ["y"], name="product", domain=MS, **attributes)
+        ports = [helper.make_tensor_value_info("a", 1, ["N", *lead[1:], columns])]
+        result = [helper.make_tensor_value_info("y", 1, [None] * answer.ndim)]
+        graph = helper.make_graph([node], name, ports, result, [case.tensor(key, inputs[key]) for key in inputs if key != "a"])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20), helper.make_opsetid(MS, 1)], ir_version=10)
+        # Sums of larger numbers, of which some nearly cancel each other.
+        atol = 2e-4 if bits == 8 else 2e-5
+        agrees(model.SerializeToString(), {"a": inputs["a"]}, answer, atol / 2)
+        case.write(OPERATORS, f"matmulnbits_{name}", model, [{"a": inputs["a"]}], atol=atol, answers=[{"y": answer.astype(np.float32)}])
+
+    def rows(name, columns, bits, block, zero=None, inner=(), shape=(3,), kind=np.int64, stored=True):
+        codes, scales, points, dense = weights((9, *inner), columns, bits, block, zero)
+        at = np.asarray(draw.integers(-9, 9, shape), kind)
+        inputs = {"data": pack(codes[..., :columns], bits), "at": at, "scales": scales}
+        inputs |= {} if points is None else {"zero": points}
+        attributes = {"bits": bits, "block_size": block, "gather_axis": 0, "quantize_axis": len(inner) + 1}
+        kept = [key for key in inputs if stored and key != "at"]
+        name, answer = f"gatherblockquantized_{name}", dense[at].astype(np.float32)
+        case.operator(OPERATORS, name, "GatherBlockQuantized", inputs, attributes, domain=MS, stored=kept, answers=[{"y0": answer}])
+        question = {key: value for key, value in inputs.items() if key not in kept}
+        agrees((OPERATORS / f"{name}.onnx").read_bytes(), question, answer, 0)
+
+    def agrees(model, question, answer, atol):
+        got = next(iter(case.run(model, question).values()))
+        assert np.allclose(got, answer, rtol=1e-5 if atol else 0, atol=atol), abs(got - answer).max()
+
+    # Blocks of 32 whose scales half precision would round, and whose it would not.
+    product("scales", 64, 4, 32)
+    product("scales_zero", 64, 4, 32, "packed")
+    product("halves", 64, 4, 32, halves=True)
+    product("halves_zero", 64, 4, 32, "packed", lead=(2, 3), halves=True)
+    product("one_row", 64, 4, 32, "packed", lead=(1,))
+    product("bias", 64, 4, 32, bias=True, lead=(2, 3))
+    product("bias_zero", 64, 4, 32, "packed", bias=True)
+    product("float_zero", 64, 4, 32, "floats")
+    product("cut", 80, 4, 32, "packed")
+    product("cut_byte", 37, 4, 16, "packed")
+    for block in (16, 64, 128):
+        product(f"block_{block}", 128, 4, block, "packed")
+    for bits in (2, 8):
+        product(f"bits_{bits}", 64, bits, 32)
+        product(f"bits_{bits}_zero", 96, bits, 32, "packed")
+    product("bits_2_cut", 96, 2, 64, "packed")
+    product("level", 64, 4, 32, accuracy_level=1, weight_prepacked=0)
+    rows("scales", 64, 4, 32)
+    rows("scales_zero", 64, 4, 32, "packed")
+    rows("scales_asked", 64, 4, 32, "packed", stored=False)
+    rows("int32", 64, 4, 16, "packed", kind=np.int32, shape=(2, 2))
+    rows("one", 64, 4, 128, shape=())
+    rows("cut", 80, 4, 32, "packed")
+    rows("inner", 64, 4, 32, "packed", inner=(3,), shape=(2, 2))
+    for bits in (2, 8):
+        rows(f"bits_{bits}", 64, bits, 32)
+        rows(f"bits_{bits}_zero", 64, bits, 32, "packed")
+
+
+def small_norms():
+    """Normalisations of values whose variance an epsilon too large would hide, and with every input that may be left out."""
+    draw = np.random.default_rng(32)
+    x, gamma = s([[1e-3, 2e-3, 3e-3, 4e-3]]), np.ones(4, np.float32)
+    bias, beta = draw.normal(size=4).astype(np.float32), draw.normal(size=4).astype(np.float32)
+    inputs = {"x": x, "skip": x[:, ::-1] / 2, "gamma": gamma}
+    for kind in ("SkipLayerNormalization", "SkipSimplifiedLayerNormalization"):
+        op(f"{kind.lower()}_small", kind, inputs, stored=["gamma"], free=["x", "skip"])
+    simplified, plain = "SkipSimplifiedLayerNormalization", "SkipLayerNormalization"
+    op(f"{simplified.lower()}_bias", simplified, inputs | {"bias": bias}, stored=["gamma", "bias"], outputs=["y0", "", "", "y3"])
+    op(f"{plain.lower()}_bias_alone", plain, inputs | {"": 0, "bias": bias}, stored=["gamma", "bias"], outputs=["y0", "", "", "y3"], atol=1e-5)
+    op(f"{plain.lower()}_all", plain, inputs | {"beta": beta, "bias": bias}, stored=["gamma", "beta", "bias"], atol=1e-5)
+
+
 def tolerant(write):
     """ONNX Runtime has no kernel for some combinations; they are told and left out."""
 
@@ -611,6 +716,8 @@ if __name__ == "__main__":
         products()
         convolutions()
         fused()
+        packed()
+        small_norms()
     if "rewrites" in wanted:
         rewrites()
     if "quantised" in wanted:

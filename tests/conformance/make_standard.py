@@ -1,6 +1,7 @@
 """Operators of `ai.onnx`, a node each, in every operator set and with every attribute where engines go wrong.
 
-`make_standard.py` writes `corpus/operators/`. The answers are those of ONNX Runtime; what it cannot run is not here.
+`make_standard.py` writes `corpus/operators/`. The answers are those of ONNX Runtime; what it cannot run is not here, but for
+powers of types that it lacks, which are numpy's.
 """
 
 import pathlib
@@ -162,6 +163,45 @@ def arithmetic():
     op("matrix", "Det", {"x": normal(3, 3)})
     op("batch", "Det", {"x": normal(2, 2, 4, 4)}, free=("x",), rtol=1e-4)
     op("singular", "Det", {"x": np.array([[1, 2], [2, 4]], np.float32)})
+
+
+def powers():
+    """Integers to the power of what is negative, long, of another type, or in another place."""
+    base = np.array([0, 1, -1, 2, -2, 10])
+    large = np.array([3037000500, 94906267, -94906267])
+    for kind in (np.int32, np.int64):
+        word = kind.__name__
+        row = lambda *values: np.array(values, kind)
+        op(f"{word}", "Pow", {"a": base.astype(kind), "b": row(5, 7, 9, 0, 3, 2)}, free=("a", "b"))
+        op(f"{word}_negative", "Pow", {"a": base.astype(kind), "b": row(-1, -2, -3, -1, -1, -2)}, free=("a", "b"))
+        op(f"{word}_negative_stored", "Pow", {"a": base.astype(kind), "b": kind(-1)}, stored=("b",))
+        op(f"{word}_square", "Pow", {"a": base.astype(kind).reshape(2, 3), "b": kind(2)}, stored=("b",), free=("a",))
+        op(f"{word}_cube", "Pow", {"a": base.astype(kind).reshape(2, 3), "b": row(3)}, stored=("b",), free=("a",))
+        op(f"{word}_base", "Pow", {"a": kind(2), "b": row(0, 1, 10, 30, -3)}, stored=("a",))
+        op(f"{word}_broadcast", "Pow", {"a": row(2, -3, 5).reshape(3, 1), "b": row(0, 1, 2, 3)}, free=("a",))
+        op(f"{word}_rows", "Pow", {"a": base.astype(kind).reshape(2, 3), "b": row(2, -1).reshape(2, 1)})
+        op(f"{word}_overflow", "Pow", {"a": base.astype(kind), "b": row(40, 40, 41, 31, 63, 40)})
+        for other in (np.float16, np.float32, np.float64):
+            op(f"{word}_{other.__name__}", "Pow", {"a": np.abs(base).astype(kind), "b": np.array([2, -1, 0.5, 0.5, 3, 1.5], other)})
+        for other in INTEGERS:
+            # ONNX Runtime has no kernels for most of them; the schema has them all.
+            b = np.array([3, 9, 7, 0, 5, 8], other)
+            op(f"{word}_{other.__name__}", "Pow", {"a": base.astype(kind), "b": b}, answers=[{"y0": base.astype(kind) ** b.astype(kind)}])
+    op("int32_int64_long", "Pow", {"a": np.array([1, -1, 0], np.int32), "b": ints(2**32 + 1)}, stored=("b",))
+    op("int64_long", "Pow", {"a": ints(1, -1, 0), "b": ints(2**32 + 1, 2**32 + 1, 2**32 + 2)})
+    # Beyond 2^53: exact where one exponent is that of a row, and cut from double precision where each has its own.
+    op("int64_large_square", "Pow", {"a": large, "b": np.int64(2)}, stored=("b",))
+    op("int64_large_squares", "Pow", {"a": large, "b": ints(2, 2, 2)})
+    op("int64_large_column", "Pow", {"a": large.reshape(3, 1), "b": ints(2, 3)})
+    op("float32_int64", "Pow", {"a": base.astype(np.float32), "b": ints(2, 3, -1, -2, 5, 0)})
+    op("float32_float64", "Pow", {"a": np.abs(base).astype(np.float32), "b": np.array([2, 0.5, -1, 0.5, 1.5, -2])})
+    op("float64_float32", "Pow", {"a": np.abs(base).astype(np.float64), "b": np.array([2, 0.5, -1, 0.5, 1.5, -2], np.float32)})
+    N, x = helper.make_node, np.arange(6, dtype=np.float32).reshape(2, 3)
+    graph("pow_of_shape", [N("Shape", ["x"], ["s"]), N("Pow", ["s", "k"], ["y"])], [("x", x, ["N", 3])],
+          [("y", TensorProto.INT64, [2])], [("k", np.int64(2))])
+    graph("pow_of_untold", [N("Cast", ["x"], ["i"], to=TensorProto.INT64), N("Pow", ["i", "k"], ["p"]),
+          N("Cast", ["p"], ["y"], to=TensorProto.FLOAT)], [("x", x + 1, ["N", 3])], [("y", TensorProto.FLOAT, ["N", 3])],
+          [("k", np.int64(-1))])
 
 
 def reductions():
@@ -349,6 +389,11 @@ def moving():
     for name, inputs in (("up", (0, 10, 3)), ("down", (5, -5, -2)), ("none", (5, 0, 1))):
         op(name, "Range", {k: np.int64(v) for k, v in zip("abc", inputs)}, stored=("a", "b", "c"))
     op("float", "Range", {k: np.float32(v) for k, v in zip("abc", (0, 1, 0.3))}, stored=("a", "b", "c"))
+    # Singles whose difference is exact in double precision only.
+    for name, inputs in (("singles", (0.1, 1.1, 1)), ("singles_half", (0.1, 1.1, 0.5)), ("singles_tenth", (0.1, 0.4, 0.1))):
+        values = {k: np.float32(v) for k, v in zip("abc", inputs)}
+        op(name, "Range", values, stored=("a", "b", "c"))
+        op(f"{name}_asked", "Range", values)
     op("down_asked", "Range", {k: np.int64(v) for k, v in zip("abc", (5, -5, -2))})
     op("double", "Range", {k: np.float64(v) for k, v in zip("abc", (1, -1, -0.25))}, stored=("a", "b", "c"))
     op("asked", "Range", {k: np.int64(v) for k, v in zip("abc", (2, 9, 2))})
@@ -560,6 +605,6 @@ def graphs():
 
 
 if __name__ == "__main__":
-    for part in (activations, not_numbers, arithmetic, reductions, windows, moving, normalisations, losses, images, signals,
+    for part in (activations, not_numbers, arithmetic, powers, reductions, windows, moving, normalisations, losses, images, signals,
                  graphs):
         part()

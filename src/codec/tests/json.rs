@@ -27,6 +27,7 @@ fn nested_arrays_become_the_tensor_they_spell() {
         ("[1.0, 2e1]", Some(Uint8), Uint8, &[2], "[1,20]"),
         ("[9007199254740993]", Some(Int64), Int64, &[1], "[9007199254740993]"),
         ("[0.1, 65504, \"Infinity\"]", Some(Fp16), Fp16, &[3], r#"[0.1,65500.0,"Infinity"]"#),
+        ("[1.0004883]", Some(Fp16), Fp16, &[1], "[1.001]"),
         ("[0, 1, true]", Some(Bool), Bool, &[3], "[false,true,true]"),
         (r#"["NaN"]"#, Some(Bytes), Bytes, &[1], r#"["NaN"]"#),
         // Shapes of all kinds.

@@ -13,7 +13,6 @@ const MICROSOFT: &[&str] = &[
     "BiasGelu",
     "DequantizeLinear",
     "FastGelu",
-    "GatherBlockQuantized",
     "Gelu",
     "MatMulNBits",
     "QuantizeLinear",

@@ -5,10 +5,13 @@
 mod center;
 mod dequantize;
 mod dynamic_quantize;
+mod gather_packed;
 mod half;
 mod mask_scores;
+mod packed;
 mod quantize;
 mod scales;
+mod unpack;
 
 use super::Entry;
 
@@ -33,10 +36,12 @@ pub const OPERATORS: &[Entry] = &[
     standard("DynamicQuantizeLinear", dynamic_quantize::build),
     standard("QuantizeLinear", quantize::build),
     microsoft("DequantizeLinear", dequantize::build),
+    microsoft("GatherBlockQuantized", gather_packed::build),
     microsoft("QuantizeLinear", quantize::build),
     private("Center", center::build),
     private("MaskScores", mask_scores::build),
     private("RoundToBrain", half::round_brain),
     private("RoundToHalf", half::round),
+    private("Unpack", unpack::build),
     private("Widen", half::widen),
 ];

@@ -24,6 +24,7 @@ mod nd;
 mod nms;
 mod one_hot;
 mod pad;
+mod power;
 mod random;
 mod range;
 mod reduce;
@@ -40,6 +41,7 @@ mod upsample;
 mod window;
 
 use super::{Build, Entry};
+pub use power::pow;
 pub use top::place_of_best;
 
 const fn onnx(name: &'static str, build: Build) -> Entry {

@@ -10,6 +10,7 @@ mod attention;
 mod call;
 mod fused;
 mod integers;
+mod packed;
 mod quantised;
 mod recurrent;
 
@@ -60,6 +61,9 @@ const TABLE: &[(&str, &str, Expand)] = &[
     (MICROSOFT, "FusedMatMul", fused::mat_mul),
     (MICROSOFT, "TransposeMatMul", fused::mat_mul),
     (MICROSOFT, "EmbedLayerNormalization", fused::embed_layer_normalization),
+    (MICROSOFT, "SkipLayerNormalization", fused::skip_layer_normalization),
+    (MICROSOFT, "SkipSimplifiedLayerNormalization", fused::skip_simplified_layer_normalization),
+    (MICROSOFT, "MatMulNBits", packed::mat_mul_n_bits),
 ];
 
 /// Takes apart what the table names, everywhere in the model.

@@ -128,10 +128,11 @@ const HALF: f64 = 9_223_372_036_854_775_808.0;
 const QUARTER: f64 = 2_147_483_648.0;
 
 /// What a processor makes of a float: the least integer where it does not fit.
-fn word(value: f64) -> i32 {
+pub fn word(value: f64) -> i32 {
     if value > -2_147_483_649.0 && value < 2_147_483_648.0 { value as i32 } else { i32::MIN }
 }
 
-fn long(value: f64) -> i64 {
+/// The same with 64 bits.
+pub fn long(value: f64) -> i64 {
     if (-HALF..HALF).contains(&value) { value as i64 } else { i64::MIN }
 }

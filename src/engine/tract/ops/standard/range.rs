@@ -28,6 +28,7 @@ fn count(start: &Tensor, limit: &Tensor, step: &Tensor) -> TractResult<usize> {
         let way = if step < 0 { start - limit } else { limit - start };
         if step == 0 { f64::NAN } else { ((way + step.abs() - 1) / step.abs()).max(0) as f64 }
     } else {
+        // Singles too are counted in double precision, as ONNX Runtime 1.31 does; before, it lost digits of the difference.
         ((number(limit)? - number(start)?) / number(step)?).ceil()
     };
     if count.is_nan() {
@@ -82,6 +83,8 @@ mod tests {
         assert_eq!(to(1 << 27).unwrap(), 1 << 27);
         assert!(to((1 << 27) + 1).is_err() && to(1 << 28).is_err() && to(i64::MAX).is_err());
         let floats = |limit: f32| count(&Tensor::from(0f32), &Tensor::from(limit), &Tensor::from(1f32));
+        // As singles they are 1.10000002 and 0.100000001.
+        assert_eq!(count(&Tensor::from(0.1f32), &Tensor::from(1.1f32), &Tensor::from(1f32)).unwrap(), 2);
         assert!(floats(1e9).is_err() && floats(f32::INFINITY).is_err() && floats(f32::NAN).is_err());
     }
 }

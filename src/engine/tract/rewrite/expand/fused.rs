@@ -5,9 +5,9 @@ use tract_onnx::pb::AttributeProto;
 
 use super::super::super::checks::Refusal;
 use super::super::writer::{Writer, float, int, ints};
-use super::Written;
 use super::call::{Call, malformed, unoptimised};
 use super::quantised::window;
+use super::{MICROSOFT, Written};
 
 /// Writes the output through the activation that `name` and its parameters say.
 fn activate(call: &Call, w: &mut Writer, value: &str, name: Option<&str>, params: &[f32]) -> Result<Written, Refusal> {
@@ -130,5 +130,31 @@ pub fn embed_layer_normalization(call: &Call, w: &mut Writer) -> Result<Written,
     if let Some(embedding) = call.output_at(2) {
         w.put("Identity", &[&sum], Vec::new(), &[embedding]);
     }
+    Ok(Written::Instead)
+}
+
+/// `input, skip, gamma, beta, bias`.
+pub fn skip_layer_normalization(call: &Call, w: &mut Writer) -> Result<Written, Refusal> {
+    without_bias(call, w, 4)
+}
+
+/// `input, skip, gamma, bias`.
+pub fn skip_simplified_layer_normalization(call: &Call, w: &mut Writer) -> Result<Written, Refusal> {
+    without_bias(call, w, 3)
+}
+
+/// The same node with the bias in its input, because tract forgets that of the simplified one and stumbles over one
+/// without a beta; and with ONNX Runtime's epsilon where none is given, because tract's is larger than small values are.
+fn without_bias(call: &Call, w: &mut Writer, at: usize) -> Result<Written, Refusal> {
+    let epsilon = call.attributes.float_or("epsilon", 1e-12)?;
+    let mut input = call.input(0)?.to_owned();
+    if let Some(bias) = call.optional(at) {
+        input = w.add("Add", &[&input, bias], Vec::new());
+    }
+    let others = (1..at).map(|at| call.or_nothing(at));
+    let inputs: Vec<&str> = std::iter::once(&*input).chain(others).collect();
+    let outputs: Vec<&str> = call.outputs().collect();
+    let operator = format!("{MICROSOFT}::{}", call.attributes.operator());
+    w.put(&operator, &inputs, vec![float("epsilon", epsilon)], &outputs);
     Ok(Written::Instead)
 }

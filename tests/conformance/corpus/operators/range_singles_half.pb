@@ -1,0 +1,1 @@
+range_singles_half*B0/out/y0Jмлл= ≥?мл▄?Rrtol=1e-05 atol=1e-06

@@ -1,0 +1,1 @@
+range_singles_tenth*B0/out/y0JÍÌÌ=ÍÌL>š™™>Rrtol=1e-05 atol=1e-06

@@ -1,0 +1,1 @@
+range_singles_tenth_asked*B0/in/aJмлл=*B0/in/bJмлл>*B0/in/cJмлл=*B0/out/y0Jмлл=млL> ≥≥>Rrtol=1e-05 atol=1e-06

@@ -1,0 +1,1 @@
+%skipsimplifiedlayernormalization_bias* B0/in/xJoƒ:o;¦›D;oƒ;*#B	0/in/skipJo;¦›Ä:oƒ:o:*"B0/out/y0J=m¬?Š³Ž?©I½¥dx?*"B0/out/y3JZ‚i?è@A?Bq°¼…1(?Rrtol=1e-05 atol=1e-06
