@@ -25,6 +25,7 @@ FAMILIES = {
     "fp16": "Half precision",
     "rewrites": "Functions, loops, branches, sparse weights",
     "operators": "Single operators, with every attribute",
+    "arithmetic": "Arithmetic in which the last digit decides",
 }
 SECOND = "Right on ONNX Runtime"
 HOW = {"engine": "tract", "own": "onnxd", "rewritten": "rewritten", "refused": "refused"}
