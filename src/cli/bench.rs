@@ -76,6 +76,11 @@ pub(super) struct Bench {
     #[arg(long, value_name = "COUNT", default_value = "1", value_parser = count)]
     threads: usize,
 
+    /// Keep these threads awake while they wait, so that the server is not charged for waking them, as it would not be for
+    /// clients on other machines. Give them processors of their own
+    #[arg(long)]
+    awake: bool,
+
     /// How long to wait for answers that are outstanding at the end of a level
     #[arg(long, value_name = "TIME", default_value = "30s")]
     timeout: Text<Period>,
@@ -168,6 +173,7 @@ impl Bench {
             onnxd_bench: 1,
             conditions: Conditions {
                 threads: self.threads,
+                awake: self.awake,
                 warm_up_s: manner.warm_up.as_secs_f64(),
                 duration_s: manner.duration.as_secs_f64(),
                 rounds,

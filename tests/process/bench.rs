@@ -3,6 +3,8 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use serde_json::Value;
@@ -296,4 +298,39 @@ fn every_kind_of_answer_is_read_to_its_end() {
     bench(&[&broken, "--method", "GET"]).failed(1, &["closed the connection"]);
     let other = answering("SSH-2.0-OpenSSH_9.2\r\n\r\n", 1);
     bench(&[&other, "--method", "GET"]).failed(1, &["not an HTTP/1.1 answer"]);
+}
+
+#[test]
+fn an_answer_that_never_comes_does_not_stretch_the_time_of_the_others() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    let is_stuck = AtomicBool::new(false);
+    let serve = move |mut stream: TcpStream| {
+        let mut buffer = [0; 1024];
+        for answered in 0.. {
+            // A request without a body comes in one piece.
+            match stream.read(&mut buffer) {
+                Ok(count) if count > 0 => {}
+                _ => return,
+            }
+            let is_silent = answered > 5 && !is_stuck.swap(true, Ordering::Relaxed);
+            if !is_silent && stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").is_err() {
+                return;
+            }
+        }
+    };
+    let serve = Arc::new(serve);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let serve = Arc::clone(&serve);
+            thread::spawn(move || serve(stream));
+        }
+    });
+    let level =
+        &levels(bench(&[&url, "--method", "GET", "--connections", "2", "--warm-up", "0", "--timeout", "3s"]))[0];
+    assert_eq!(level["errors"]["transport"], 1, "{level}");
+    assert!(
+        number(&level["requests"]) > 5 && level["seconds"].as_f64().is_some_and(|seconds| seconds < 2.0),
+        "{level}"
+    );
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use tokio::runtime::Runtime;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::sleep_until;
 
 use super::super::Failure;
@@ -37,6 +37,8 @@ pub(super) struct Load {
     pub(super) pace: Pace,
     pub(super) connections: usize,
     pub(super) threads: usize,
+    /// Whether they look for answers all the time and never sleep.
+    pub(super) awake: bool,
     /// How long to wait for outstanding answers at the end.
     pub(super) timeout: Duration,
 }
@@ -48,6 +50,7 @@ pub(super) struct Client {
     connections: Vec<Connection>,
     requests: Requests,
     pace: Pace,
+    awake: bool,
     timeout: Duration,
     part: (usize, usize),
 }
@@ -73,7 +76,8 @@ impl Load {
                     (0..part).for_each(|_| *random = random.fork());
                 }
                 let (requests, timeout) = (Arc::clone(requests), self.timeout);
-                Ok(Client { runtime, connections, requests, pace, timeout, part: (part, threads) })
+                let (awake, part) = (self.awake, (part, threads));
+                Ok(Client { runtime, connections, requests, pace, awake, timeout, part })
             })
             .collect()
     }
@@ -110,7 +114,19 @@ impl Generator for Client {
                 Some(schedule) => lanes.spawn_on(lane.open(connection, Arc::clone(schedule)), self.runtime.handle()),
             };
         }
-        self.connections = self.runtime.block_on(lanes.join_all());
+        self.connections = self.runtime.block_on(async {
+            // Where somebody else is ready, the runtime looks for what has come, but does not wait for it.
+            let awake = self.awake.then(|| {
+                tokio::spawn(async {
+                    loop {
+                        yield_now().await;
+                    }
+                })
+            });
+            let connections = lanes.join_all().await;
+            awake.as_ref().inspect(|task| task.abort());
+            connections
+        });
         let mut tally = lane.tally().clone();
         if let Some(schedule) = schedule {
             let (schedule, _) = &mut *schedule.blocking_lock();
@@ -222,12 +238,13 @@ impl Lane {
                 true
             }
             Some(Err(error)) => {
-                tally.failed(Failed::Transport, now, Some(error.to_string()));
+                // What never came is no reason to count the time that was waited for it.
+                tally.failed(Failed::Transport, now.min(self.end), Some(error.to_string()));
                 false
             }
             None => {
                 connection.close();
-                tally.failed(Failed::Transport, now, Some("no answer in time".into()));
+                tally.failed(Failed::Transport, now.min(self.end), Some("no answer in time".into()));
                 false
             }
         }

@@ -20,6 +20,7 @@ pub(super) struct Report {
 #[derive(Debug, Serialize)]
 pub(super) struct Conditions {
     pub(super) threads: usize,
+    pub(super) awake: bool,
     pub(super) warm_up_s: f64,
     pub(super) duration_s: f64,
     pub(super) rounds: usize,

@@ -65,7 +65,13 @@ impl Bench {
             None => Pace::Closed,
             Some(rate) => Pace::Open { rate, random: self.poisson.then(|| Rng::with_seed(self.seed)) },
         };
-        let load = Load { pace, connections: level.connections, threads: self.threads, timeout: self.timeout.0.0 };
+        let load = Load {
+            pace,
+            connections: level.connections,
+            threads: self.threads,
+            awake: self.awake,
+            timeout: self.timeout.0.0,
+        };
         let usage = || pid.and_then(process::usage);
         let mut before = None;
         let tally = target.measure(&load, manner, || before = usage())?;

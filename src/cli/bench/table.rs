@@ -249,9 +249,10 @@ mod tests {
     }
 
     fn report(engine: Option<&'static str>, of_first: Vec<Measured>) -> Report {
-        let (threads, warm_up_s, duration_s, rounds, cpus, load_average, seed, version) =
-            (1, 1.0, 5.0, 3, 2, None, 1, "");
-        let conditions = Conditions { threads, warm_up_s, duration_s, rounds, cpus, load_average, seed, version };
+        let (threads, awake, warm_up_s, duration_s, rounds, cpus, load_average, seed, version) =
+            (1, false, 1.0, 5.0, 3, 2, None, 1, "");
+        let conditions =
+            Conditions { threads, awake, warm_up_s, duration_s, rounds, cpus, load_average, seed, version };
         let of_second = vec![measured(8, 600.0, 2.0, 2), measured(8, 500.0, 3.0, 0), measured(8, 9.0, 4.0, 1)];
         let targets = vec![
             Target { target: "first".into(), engine, levels: of_first },
