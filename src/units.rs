@@ -107,6 +107,10 @@ impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Text<T> {
                 text.parse().map_err(E::custom)
             }
 
+            fn visit_bool<E: Error>(self, truth: bool) -> Result<Self::Value, E> {
+                self.visit_str(if truth { "true" } else { "false" })
+            }
+
             fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
                 self.visit_str(&number.to_string())
             }

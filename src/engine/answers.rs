@@ -13,7 +13,9 @@ pub fn compare(got: &Tensor, expected: &Tensor, tolerance: f64) -> Result<(), St
         let (got, expected) = (wide(got)?, wide(expected)?);
         let (got, expected) = (got.values::<f64>().unwrap_or_default(), expected.values::<f64>().unwrap_or_default());
         let close = |got: f64, want: f64| {
-            got == want || (got.is_nan() && want.is_nan()) || (got - want).abs() <= tolerance * want.abs().max(1.0)
+            // No number is within a tolerance of infinity.
+            let near = || want.is_finite() && (got - want).abs() <= tolerance * want.abs().max(1.0);
+            got == want || (got.is_nan() && want.is_nan()) || near()
         };
         return match got.iter().zip(expected.iter()).position(|(&got, &want)| !close(got, want)) {
             Some(index) => {
@@ -60,6 +62,10 @@ mod tests {
         assert!(compare(&floats(&[1000.1]), &floats(&[1000.0]), 1e-5).unwrap_err().contains("value 0"));
         assert!(compare(&floats(&[f32::NAN]), &floats(&[f32::NAN]), 1e-5).is_ok());
         assert!(compare(&floats(&[1.0]), &floats(&[f32::NAN]), 1e-5).is_err());
+        assert!(compare(&floats(&[f32::INFINITY]), &floats(&[f32::INFINITY]), 1e-5).is_ok());
+        for got in [3.0, f32::NEG_INFINITY, f32::NAN] {
+            assert!(compare(&floats(&[got]), &floats(&[f32::INFINITY]), 1e-5).is_err());
+        }
         assert!(compare(&floats(&[1.0]), &floats(&[1.0, 2.0]), 1e-5).unwrap_err().contains("shape"));
     }
 }

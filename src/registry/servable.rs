@@ -84,6 +84,7 @@ pub struct Counters {
     pub compute_infer: Stage,
     pub compute_output: Stage,
     rows: AtomicU64,
+    runs: AtomicU64,
     /// Index n-1: runs with n rows.
     sizes: Box<[Stage]>,
     created: Instant,
@@ -108,6 +109,7 @@ impl Default for Counters {
             compute_infer: Stage::default(),
             compute_output: Stage::default(),
             rows: AtomicU64::new(0),
+            runs: AtomicU64::new(0),
             sizes: (0..COUNTED_SIZES).map(|_| Stage::default()).collect(),
             created: Instant::now(),
             last_inference: AtomicU64::new(0),
@@ -117,13 +119,22 @@ impl Default for Counters {
 
 impl Counters {
     fn ran(&self, rows: usize, queued: &[Duration], computed: Duration, ended: Instant) {
-        queued.iter().for_each(|&queued| self.queue.add(queued));
-        self.compute_infer.add(computed);
+        // Each request counts with the whole of the run that it had a part in, as Triton counts.
+        for &queued in queued {
+            self.queue.add(queued);
+            self.compute_infer.add(computed);
+        }
+        self.runs.fetch_add(1, Ordering::Relaxed);
         self.rows.fetch_add(rows as u64, Ordering::Relaxed);
         if let Some(size) = rows.checked_sub(1).and_then(|index| self.sizes.get(index)) {
             size.add(computed);
         }
         self.last_inference.store(ended.saturating_duration_since(self.created).as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    /// Runs of the engine.
+    pub fn runs(&self) -> u64 {
+        self.runs.load(Ordering::Relaxed)
     }
 
     /// Rows computed.

@@ -294,7 +294,7 @@ fn statistics_of(servable: &Servable) -> Statistics {
         version: servable.description.id.version,
         last_inference: counters.last_inference(),
         inference_count: counters.rows(),
-        execution_count: counters.compute_infer.count(),
+        execution_count: counters.runs(),
         success: stage(&counters.success),
         fail: stage(&counters.fail),
         queue: stage(&counters.queue),
