@@ -124,6 +124,7 @@ async fn answer(app: &App, selector: Selector, call: &mut Call) -> Result<Respon
     let decoding = move || decode(body_type, body, shape.as_deref(), &described);
     let decoded = offload::run(&context.place, bytes, decoding).await;
     let mut decoded = decoded.map_err(|fault| checkout.unreadable(since, fault))?;
+    decoded.places.outputs_elsewhere = outputs.is_some();
     decoded.outputs = outputs.or(decoded.outputs);
     answer_type.must_suit(model, decoded.outputs.as_deref())?;
 

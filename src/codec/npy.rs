@@ -36,7 +36,7 @@ pub fn read_npy(bytes: Bytes) -> Result<Tensor> {
     }
 }
 
-/// Strings may grow to so many times their own size when every one is made as long as the longest, ...
+/// Strings may grow to so many times their own size when each is made a string of its own, or as long as the longest, ...
 const MOST_GROWTH: usize = 8;
 
 /// ... and to this size whatever their own is.
@@ -92,6 +92,12 @@ fn transposed(elements: &[u8], shape: &[usize], width: usize, count: usize) -> V
 }
 
 fn strings(header: &Header, elements: &[u8], width: usize, decode: impl Fn(&[u8]) -> Option<String>) -> Result<Tensor> {
+    let count = elements.len() / width.max(1);
+    if count.saturating_mul(size_of::<String>()) > elements.len().saturating_mul(MOST_GROWTH).max(ALWAYS_FITS) {
+        let got = format!("{count} strings of {width} bytes");
+        let what = "so many short strings would take up far more memory than the array does";
+        return Err(DecodeError::new("invalid_npy", what, "longer strings, or fewer of them", got));
+    }
     let decoded = elements.chunks_exact(width).enumerate().map(|(index, bytes)| {
         decode(bytes).ok_or_else(|| {
             let what = format!("element {index} is not text");

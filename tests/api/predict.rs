@@ -237,6 +237,7 @@ fn table() -> Vec<Refused> {
         refused(TWO, r#"{"inputs": {"a": [[1, 2]]}}"#,                 400, "missing_input", "/inputs"),
         refused(TWO, r#"{"inputs": [[1, 2]]}"#,                        400, "inputs_not_named", "/inputs"),
         refused(IRIS, r#"{"inputs": [[1, 2, 3, 4]], "outputs": ["label", "x"]}"#, 400, "unknown_output", "/outputs/1"),
+        nowhere("/predict/iris?outputs=x", "[[1, 2, 3, 4]]",           400, "unknown_output"),
         // Shapes.
         refused(IRIS, "[[5.1, 3.5, 1.4]]",                             400, "wrong_shape", ""),
         refused(IRIS, r#"{"inputs": {"measurements": [[[1, 2, 3, 4]]]}}"#, 400, "wrong_shape", "/inputs/measurements"),

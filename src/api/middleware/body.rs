@@ -12,6 +12,7 @@ use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
+use tokio::task::coop::consume_budget;
 use tokio::time::{Duration, timeout, timeout_at};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http::decompression::{DecompressionBody, RequestDecompressionLayer};
@@ -121,6 +122,8 @@ async fn collect(body: &mut Body, announced: usize, limit: usize) -> Result<Byte
     let mut whole = Bytes::new();
     let mut pieces = BytesMut::new();
     while let Some(frame) = body.frame().await {
+        // What is unpacked is always there; others on this thread get their turn all the same.
+        consume_budget().await;
         let frame = frame.map_err(|error| Unreadable::Broken(cause(&error)))?;
         let Ok(data) = frame.into_data() else { continue };
         if pieces.len() + whole.len() + data.len() > limit {

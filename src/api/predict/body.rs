@@ -35,6 +35,8 @@ pub struct Places {
     /// `None` for bodies that are not JSON.
     pub(super) all: Option<Cow<'static, str>>,
     pub(super) each: SmallVec<[Cow<'static, str>; 1]>,
+    /// Whether the wanted outputs were told outside of the body.
+    pub(super) outputs_elsewhere: bool,
 }
 
 impl Places {
@@ -44,7 +46,9 @@ impl Places {
             let pointer = match &invalid.place {
                 Place::Input { index, .. } => self.each.get(*index).or(self.all.as_ref()).cloned(),
                 Place::Inputs => self.all.clone(),
-                Place::Output { index } => self.all.is_some().then(|| format!("/outputs/{index}").into()),
+                Place::Output { index } => {
+                    (self.all.is_some() && !self.outputs_elsewhere).then(|| format!("/outputs/{index}").into())
+                }
                 Place::Whole | Place::Pointer(_) => return error,
             };
             invalid.place = pointer.map_or(Place::Whole, |pointer| Place::Pointer(pointer.into_owned()));
@@ -185,13 +189,23 @@ fn inputs(reader: &mut Reader<'_>, model: &Description) -> codec::Result<(Payloa
         if !seen.insert(name.clone()) {
             return Err(duplicate(reader, found.offset, &name));
         }
+        if inputs.len() >= most_names(model) {
+            let what = "there are far more tensors than the model has inputs";
+            return Err(reader.error(found.offset, "unknown_key", what, "the model's inputs", format!("{name:?}")));
+        }
         let port = model.signature.inputs.iter().find(|port| port.name == name);
         let tensor = read_nested(reader, port.map(|port| port.datatype))?;
         places.push(child("/inputs", &name).into());
         inputs.push(Input { name, tensor, typed: false });
         key = reader.next_key()?;
     }
-    Ok((Payload::Named(inputs), Places { all: Some("/inputs".into()), each: places }))
+    Ok((Payload::Named(inputs), Places { all: Some("/inputs".into()), each: places, ..Places::default() }))
+}
+
+/// Names that are read, whatever they are, before anybody looks which of them the model has: each takes up many times what it
+/// takes in the body.
+pub(super) fn most_names(model: &Description) -> usize {
+    model.signature.inputs.len() + model.card.features.len() + 64
 }
 
 /// An array of rows: records when they are objects, else one tensor.
@@ -203,7 +217,7 @@ fn rows(reader: &mut Reader<'_>, model: &Description, pointer: &'static str) -> 
 
 fn sole(reader: &mut Reader<'_>, model: &Description, pointer: &'static str) -> codec::Result<(Payload, Places)> {
     let tensor = read_nested(reader, sole_port(model).map(|port| port.datatype))?;
-    let places = Places { all: Some(pointer.into()), each: smallvec![pointer.into()] };
+    let places = Places { all: Some(pointer.into()), each: smallvec![pointer.into()], ..Places::default() };
     Ok((Payload::Sole(Input { name: String::new(), tensor, typed: false }), places))
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::body::{Places, child, duplicate, sole_port};
+use super::body::{Places, child, duplicate, most_names, sole_port};
 use crate::codec::{self, Column, DecodeError, Key, Reader};
 use crate::model::Description;
 use crate::serving::{Input, Payload};
@@ -87,6 +87,16 @@ impl Table {
             let what = format!("this row has a column {:?} that the first one has not", key.text);
             return Err(reader.error(key.offset, "unknown_key", what, self.listed(), format!("{:?}", key.text)));
         }
+        if self.columns.len() >= most_names(model) {
+            let what = "there are far more columns than the model has features";
+            return Err(reader.error(
+                key.offset,
+                "unknown_key",
+                what,
+                "the model's features",
+                format!("{:?}", key.text),
+            ));
+        }
         let index = self.columns.len();
         self.names.push(key.text.clone().into_owned());
         self.by_name.insert(key.text.clone().into_owned(), index);
@@ -113,6 +123,9 @@ impl Table {
         let columns = named
             .map(|((name, column), offset)| Ok(Input { name, tensor: column.finish(reader, offset)?, typed: false }));
         let columns = columns.collect::<codec::Result<Vec<_>>>()?;
-        Ok((Payload::Records { columns, rows: self.rows }, Places { all: Some(all.to_owned().into()), each }))
+        Ok((
+            Payload::Records { columns, rows: self.rows },
+            Places { all: Some(all.to_owned().into()), each, ..Places::default() },
+        ))
     }
 }

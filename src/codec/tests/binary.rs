@@ -97,6 +97,7 @@ fn npy_files_that_cannot_be_read_say_why() {
         (npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}", &[]), "whole numbers"),
         (npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (9999999999, 9999999999)}", &[]), "fit the body"),
         (npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (9999999999, 0)}", &[]), "axes"),
+        (npy(1, "{'descr': '|S1', 'fortran_order': False, 'shape': (100000,)}", &[0; 100_000]), "longer strings"),
     ] {
         let error = read_npy(file).expect_err(expected);
         assert!(error.expected.contains(expected), "{error}");

@@ -121,6 +121,18 @@ fn bodies_that_cannot_be_read_are_refused_where_it_shows() {
 }
 
 #[test]
+fn names_are_not_read_without_end() {
+    let keys = |count: usize| (0..count).map(|at| format!(r#""k{at}": [1]"#)).collect::<Vec<_>>().join(", ");
+    let forms: [fn(&str) -> String; 2] =
+        [|keys| format!("[{{{keys}}}]"), |keys| format!(r#"{{"inputs": {{{keys}}}}}"#)];
+    for form in forms {
+        assert!(json(&form(&keys(60)), &flowers()).is_ok(), "who asks the model says what is wrong");
+        let error = json(&form(&keys(1000)), &flowers()).expect_err("too many");
+        assert!(error.code == "unknown_key" && error.what.contains("far more"), "{error}");
+    }
+}
+
+#[test]
 fn a_place_of_the_waist_becomes_a_pointer_into_the_body() {
     let input = |index| Place::Input { index, aspect: Aspect::Shape };
     for (body, place, pointer) in [
