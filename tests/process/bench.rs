@@ -293,6 +293,7 @@ fn every_kind_of_answer_is_read_to_its_end() {
         let requests = number(&level["requests"]);
         assert!(requests > 0, "{answer}");
         assert_eq!(number(&level["bytes_in"]), answer.len() as u64 * requests, "{answer}");
+        assert_eq!(number(&level["resent"]) > 0, times == 3, "{level}");
     }
     let broken = answering("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf", 1);
     bench(&[&broken, "--method", "GET"]).failed(1, &["closed the connection"]);

@@ -37,6 +37,8 @@ pub(super) struct Exchanged {
     pub(super) status: u16,
     /// Of the answer, head and framing included.
     pub(super) bytes: u64,
+    /// Whether it was sent twice, because the connection was closed the first time.
+    pub(super) resent: bool,
 }
 
 impl Connection {
@@ -65,7 +67,8 @@ impl Connection {
     pub(super) async fn exchange(&mut self, request: &Request, mut keep: Option<&mut Vec<u8>>) -> Result<Exchanged> {
         let mut answer = Answer::new();
         let mut exchanged = self.attempt(request, &mut answer, &mut keep).await;
-        if exchanged.is_err() && self.used && answer.is_awaited() && self.filled == 0 {
+        let resent = exchanged.is_err() && self.used && answer.is_awaited() && self.filled == 0;
+        if resent {
             self.close();
             answer = Answer::new();
             exchanged = self.attempt(request, &mut answer, &mut keep).await;
@@ -76,7 +79,7 @@ impl Connection {
                 if !answer.keep_alive {
                     self.close();
                 }
-                Ok(Exchanged { status: answer.status, bytes })
+                Ok(Exchanged { status: answer.status, bytes, resent })
             }
             Err(error) => {
                 self.close();

@@ -229,7 +229,8 @@ impl Lane {
         let mut tally = self.tally();
         tally.bytes_out += request.bytes.len() as u64;
         match exchanged {
-            Some(Ok(Exchanged { status, bytes })) => {
+            Some(Ok(Exchanged { status, bytes, resent })) => {
+                tally.resent += u64::from(resent);
                 tally.bytes_in += bytes;
                 match status {
                     200..300 => tally.succeeded(since, now),

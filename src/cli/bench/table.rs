@@ -186,7 +186,11 @@ fn errors(levels: &[&Measured]) -> String {
             None => counts.push((name.clone(), *count)),
         }
     }
-    counts.extend([("late".into(), sum(|level| level.late)), ("unsent".into(), sum(|level| level.unsent))]);
+    counts.extend([
+        ("late".into(), sum(|level| level.late)),
+        ("unsent".into(), sum(|level| level.unsent)),
+        ("resent".into(), sum(|level| level.resent)),
+    ]);
     let words = counts.iter().filter(|(_, count)| *count > 0);
     let words: Vec<String> = words.map(|(name, count)| format!("{name}: {}", grouped(*count as f64))).collect();
     if words.is_empty() { "0".into() } else { words.join(", ") }
@@ -241,6 +245,7 @@ mod tests {
             planned: 0,
             late: 0,
             unsent: 0,
+            resent: 0,
             bytes_in: 4_000_000,
             bytes_out: 2_000_000,
             server_cpu_us_per_request: None,

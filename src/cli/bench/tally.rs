@@ -31,6 +31,8 @@ pub(super) struct Tally {
     pub(super) planned: u64,
     pub(super) late: u64,
     pub(super) unsent: u64,
+    /// Requests that were sent once more, because a kept connection was closed without a byte.
+    pub(super) resent: u64,
 }
 
 /// Ways to be no success.
@@ -69,6 +71,7 @@ impl Tally {
             planned: 0,
             late: 0,
             unsent: 0,
+            resent: 0,
         })
     }
 
@@ -118,6 +121,7 @@ impl Tally {
         self.planned += other.planned;
         self.late += other.late;
         self.unsent += other.unsent;
+        self.resent += other.resent;
         self.first_failure = self.first_failure.take().or_else(|| other.first_failure.clone());
     }
 
