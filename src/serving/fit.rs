@@ -21,7 +21,11 @@ pub(super) struct Fitted {
 
 pub(super) fn fit(model: &Description, payload: Payload) -> Result<Fitted, Invalid> {
     match payload {
-        Payload::Named(inputs) => fit_given(model, by_port(model, inputs)?, Layout::Free),
+        Payload::Named(inputs) => {
+            let given = by_port(model, inputs)?;
+            let layout = if are_columns(model, &given) { Layout::Columns } else { Layout::Free };
+            fit_given(model, given, layout)
+        }
         Payload::Sole(input) => fit_given(model, sole(model, input)?, Layout::Free),
         Payload::Records { columns, rows } => {
             let inputs = records::columns_to_inputs(model, columns, rows)?;
@@ -35,6 +39,8 @@ pub(super) fn fit(model: &Description, payload: Payload) -> Result<Fitted, Inval
 enum Layout {
     /// It may be missing: one row may come without it.
     Free,
+    /// It is the only one: each tensor is a column, whose number of rows may be one.
+    Columns,
     /// It is there: one entry per record.
     Rows,
 }
@@ -132,6 +138,15 @@ fn fit_given(model: &Description, given: Given, layout: Layout) -> Result<Fitted
         });
     }
     Ok(Fitted { inputs: tensors, rows, form })
+}
+
+/// Whether every tensor lacks just the axis of its one column. Those of one row are read like those of several, or clients
+/// that send columns would be answered in another rank on the day when they have one row.
+fn are_columns(model: &Description, given: &[(usize, Input)]) -> bool {
+    let is_column = |(port, (_, input)): (&Port, &(usize, Input))| {
+        !input.typed && is_column_of(&port.shape, input.tensor.shape(), Layout::Columns)
+    };
+    model.signature.is_batched() && model.signature.inputs.iter().zip(given).all(is_column)
 }
 
 /// Whether every tensor lacks just the batch axis. Protocols that state shapes state them in full, so only untyped

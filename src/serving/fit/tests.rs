@@ -65,6 +65,21 @@ fn a_column_fits_an_axis_of_one() {
 }
 
 #[test]
+fn named_columns_are_columns_however_few_rows_they_have() {
+    let ports = || vec![port("a", DataType::Fp32, &[-1, 1]), port("b", DataType::Fp32, &[-1, 1])];
+    let columns = model(ports(), &[]);
+    for rows in [1, 2] {
+        let named = ["a", "b"].map(|name| input(name, &[rows], vec![1.0; rows])).to_vec();
+        let fitted = fit(&columns, Payload::Named(named)).unwrap();
+        assert_eq!((fitted.inputs[0].shape(), fitted.rows, fitted.form), (&[rows, 1][..], Some(rows), Form::Batched));
+    }
+    // Beside a row of two values it can be but a row.
+    let mixed = model(vec![port("a", DataType::Fp32, &[-1, 1]), port("b", DataType::Fp32, &[-1, 2])], &[]);
+    let named = vec![input("a", &[1], vec![1.0]), input("b", &[2], vec![1.0; 2])];
+    assert_eq!(fit(&mixed, Payload::Named(named)).unwrap().form, Form::SingleRow);
+}
+
+#[test]
 fn records_name_inputs_or_features_in_any_order() {
     let columns = vec![input("b", &[2], vec![2i64, 4]), input("a", &[2], vec![1.5, 3.5])];
     let fitted = fit(&table(), Payload::Records { columns, rows: 2 }).unwrap();
