@@ -82,7 +82,9 @@ impl Pool {
     }
 
     pub(super) fn retire(&self, id: LaneId) {
-        self.shared.queues().retire(id);
+        let mut queues = self.shared.queues();
+        queues.retire(id);
+        self.shared.show_depth(&queues);
     }
 
     /// Has the model timed in spare time.
@@ -171,11 +173,13 @@ impl Shared {
             let closed = self.closed.load(Ordering::Acquire);
             // Whoever asks is free itself.
             let free = 1 + queues.idle;
-            let until = match queues.next(Instant::now(), free) {
+            let next = queues.next(Instant::now(), free);
+            // Also where there is nothing to run: what nobody waits for any more is gone.
+            self.show_depth(&queues);
+            let until = match next {
                 Next::Calibrate(_) if closed => continue,
                 Next::Wait(until) => until,
                 next => {
-                    self.show_depth(&queues);
                     // There may be work for another one as well.
                     if !queues.is_empty() {
                         self.work.notify_one();
