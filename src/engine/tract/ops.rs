@@ -110,11 +110,10 @@ pub fn register(onnx: &mut Onnx) {
 }
 
 fn import(context: &ParsingContext, proto: &NodeProto) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
-    let plain = NodeProto { op_type: plain_name(&proto.op_type).to_owned(), ..proto.clone() };
-    let found = entry(proto::domain(&plain.domain), &plain.op_type);
+    let found = entry(proto::domain(&proto.domain), plain_name(&proto.op_type));
     let entry = found.ok_or_else(|| TractError::msg(format!("no operator {}", proto.op_type)))?;
     let opsets = opsets(context.model);
-    let node = Node::new(&plain, &opsets, Some(context));
+    let node = Node::new(proto, &opsets, Some(context));
     let kernel = build(entry, &node).map_err(|refusal| TractError::msg(refusal.reason))?;
     Ok((Box::new(Own::new(format!("{}.{}", entry.domain, entry.name), kernel, proto)), Vec::new()))
 }

@@ -35,9 +35,9 @@ impl<'n> Node<'n> {
         Self { proto, opset, symbols, folder, read: RefCell::default() }
     }
 
-    /// The operator's name.
+    /// The operator's name, as the file has it.
     pub fn operator(&self) -> &str {
-        &self.proto.op_type
+        super::plain_name(&self.proto.op_type)
     }
 
     /// The version of the operator set of the node's own domain.
@@ -114,9 +114,12 @@ impl<'n> Node<'n> {
         self.attribute(name, AttributeType::Floats).map(|found| found.map_or(&[][..], |attribute| &attribute.floats))
     }
 
+    pub fn strings(&self, name: &str) -> Result<&'n [Vec<u8>], Refusal> {
+        self.attribute(name, AttributeType::Strings).map(|found| found.map_or(&[][..], |attribute| &attribute.strings))
+    }
+
     pub fn texts(&self, name: &str) -> Result<Vec<String>, Refusal> {
-        let Some(attribute) = self.attribute(name, AttributeType::Strings)? else { return Ok(Vec::new()) };
-        let texts = attribute.strings.iter().map(|text| String::from_utf8(text.clone()));
+        let texts = self.strings(name)?.iter().map(|text| String::from_utf8(text.clone()));
         texts.collect::<Result<_, _>>().map_err(|_| malformed(format!("its attribute {name:?} is no UTF-8")))
     }
 

@@ -13,6 +13,7 @@ mod ensemble;
 mod forest;
 mod layout;
 mod members;
+mod numbering;
 mod opset_5;
 mod real;
 mod regressor;

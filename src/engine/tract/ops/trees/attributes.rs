@@ -1,10 +1,9 @@
 //! The attributes of TreeEnsembleClassifier and TreeEnsembleRegressor: lists of equal length, a node of some tree in each
 //! position, the root of a tree first.
 
-use std::collections::HashMap;
-
 use super::branch::Mode;
 use super::ensemble::{Branch, Child, Ensemble, MOST_NODES, Vote};
+use super::numbering::Numbering;
 use super::tensors::Floats;
 use crate::engine::tract::checks::Refusal;
 use crate::engine::tract::ops::node::{Node, malformed};
@@ -18,43 +17,40 @@ pub fn read(node: &Node, votes: &'static str, targets: usize) -> Result<Ensemble
     Floats::either(node, "nodes_hitrates")?;
     lists.equal("nodes_values", values.values.len())?;
 
-    let trees = lists.trees()?;
-    let numbers = lists.numbers(&trees)?;
+    let numbering = Numbering::of(lists.trees, lists.nodes)?;
     let mut ensemble = Ensemble {
-        branches: Vec::new(),
+        branches: Vec::with_capacity(lists.modes.iter().flatten().count()),
         leaves: vec![0],
         votes: Vec::new(),
-        roots: Vec::new(),
+        roots: Vec::with_capacity(numbering.trees.len()),
         sets: Vec::new(),
         targets,
         wide: values.wide || weights.wide,
     };
     // Where each node of the file is in the ensemble.
     let children = lists.children();
-    for (at, mode) in lists.modes.iter().enumerate() {
-        let Some(mode) = *mode else { continue };
-        let child = |ids: &[i64]| {
-            let found = numbers.get(&(lists.trees[at], ids[at])).and_then(|&at| children.get(at));
-            found
-                .copied()
-                .ok_or_else(|| malformed(format!("its node {at} leads to the node {} that is not there", ids[at])))
+    for tree in &numbering.trees {
+        ensemble.roots.push(children[tree.places.start]);
+        let child = |at: usize, id: i64| match tree.find(id) {
+            Some(place) => Ok(children[place]),
+            None => Err(malformed(format!("its node {at} leads to the node {id} that is not there"))),
         };
-        let feature = u32::try_from(lists.features[at]).ok().filter(|&feature| feature < u32::MAX);
-        let feature =
-            feature.ok_or_else(|| malformed(format!("its node {at} compares the feature {}", lists.features[at])))?;
-        ensemble.branches.push(Branch {
-            feature,
-            mode,
-            threshold: values.values[at],
-            nan_is_true: lists.missing.get(at) == Some(&1),
-            yes: child(lists.yes)?,
-            no: child(lists.no)?,
-        });
+        for at in tree.places.clone() {
+            let Some(mode) = lists.modes[at] else { continue };
+            let feature = u32::try_from(lists.features[at]).ok().filter(|&feature| feature < u32::MAX);
+            let feature = feature
+                .ok_or_else(|| malformed(format!("its node {at} compares the feature {}", lists.features[at])))?;
+            ensemble.branches.push(Branch {
+                feature,
+                mode,
+                threshold: values.values[at],
+                nan_is_true: lists.missing.get(at) == Some(&1),
+                yes: child(at, lists.yes[at])?,
+                no: child(at, lists.no[at])?,
+            });
+        }
     }
-    for tree in trees.iter() {
-        ensemble.roots.push(children[tree.start]);
-    }
-    add_votes(&mut ensemble, node, votes, &weights.values, &numbers, &children)?;
+    add_votes(&mut ensemble, node, votes, &weights.values, &numbering, &children)?;
     if targets == 1 {
         lists.without_vote(&ensemble, &values.values)?;
     }
@@ -67,7 +63,7 @@ fn add_votes(
     node: &Node,
     prefix: &'static str,
     weights: &[f64],
-    numbers: &HashMap<(i64, i64), usize>,
+    numbering: &Numbering,
     children: &[Child],
 ) -> Result<(), Refusal> {
     let list = |name: &str| node.ints(&format!("{prefix}_{name}"));
@@ -75,26 +71,39 @@ fn add_votes(
     if [nodes.len(), targets.len(), weights.len()] != [trees.len(); 3] {
         return Err(malformed(format!("its lists that begin with {prefix:?} are not of one length")));
     }
-    let leaves = children.iter().filter(|child| matches!(child, Child::Leaf(_))).count();
-    let mut by_leaf: Vec<(u32, Vote)> = Vec::with_capacity(trees.len());
-    for (at, place) in trees.iter().copied().zip(nodes.iter().copied()).enumerate() {
-        let Some(&number) = numbers.get(&place) else {
-            return Err(malformed(format!("{prefix}_nodeids names the node {} that is not there", place.1)));
-        };
-        // Old converters list votes of branches too; they count for nothing.
-        let Child::Leaf(leaf) = children[number] else { continue };
-        let target =
-            u32::try_from(targets[at]).map_err(|_| malformed(format!("{prefix}_ids holds {}", targets[at])))?;
-        by_leaf.push((leaf, Vote { target, weight: weights[at] }));
+    if trees.len() > MOST_NODES {
+        return Err(malformed("it has too many leaves"));
     }
-    by_leaf.sort_by_key(|(leaf, _)| *leaf);
-    ensemble.votes = by_leaf.iter().map(|(_, vote)| *vote).collect();
-    let mut counts = vec![0u32; leaves + 1];
-    by_leaf.iter().for_each(|(leaf, _)| counts[*leaf as usize + 1] += 1);
-    for at in 0..leaves {
-        counts[at + 1] += counts[at];
+    // Old converters list votes of branches too; they count for nothing.
+    let mut leaves: Vec<Option<u32>> = Vec::with_capacity(trees.len());
+    let mut ends = vec![0u32; children.iter().filter(|child| matches!(child, Child::Leaf(_))).count() + 1];
+    let mut near = None;
+    for (tree, id) in trees.iter().zip(nodes) {
+        let place = numbering.find(&mut near, *tree, *id);
+        let place =
+            place.ok_or_else(|| malformed(format!("{prefix}_nodeids names the node {id} that is not there")))?;
+        leaves.push(match children[place] {
+            Child::Leaf(leaf) => Some(leaf),
+            Child::Branch(_) => None,
+        });
+        if let Child::Leaf(leaf) = children[place] {
+            ends[leaf as usize + 1] += 1;
+        }
     }
-    ensemble.leaves = counts;
+    for at in 1..ends.len() {
+        ends[at] += ends[at - 1];
+    }
+    let count = ends.last().map_or(0, |end| *end as usize);
+    let mut votes = vec![Vote { target: 0, weight: 0.0 }; count];
+    let mut next = ends.clone();
+    for ((leaf, target), weight) in leaves.into_iter().zip(targets).zip(weights) {
+        let Some(leaf) = leaf else { continue };
+        let target = u32::try_from(*target).map_err(|_| malformed(format!("{prefix}_ids holds {target}")))?;
+        let place = &mut next[leaf as usize];
+        votes[*place as usize] = Vote { target, weight: *weight };
+        *place += 1;
+    }
+    (ensemble.leaves, ensemble.votes) = (ends, votes);
     Ok(())
 }
 
@@ -111,8 +120,10 @@ struct Lists<'n> {
 
 impl<'n> Lists<'n> {
     fn read(node: &Node<'n>) -> Result<Self, Refusal> {
-        let mode = |name: String| match Mode::named(&name) {
-            None if name != "LEAF" => Err(malformed(format!("its nodes_modes has {name:?}"))),
+        let mode = |name: &Vec<u8>| match Mode::named(name) {
+            None if name != b"LEAF" => {
+                Err(malformed(format!("its nodes_modes has {:?}", String::from_utf8_lossy(name))))
+            }
             mode => Ok(mode),
         };
         let lists = Self {
@@ -122,7 +133,7 @@ impl<'n> Lists<'n> {
             yes: node.ints("nodes_truenodeids")?,
             no: node.ints("nodes_falsenodeids")?,
             missing: node.ints("nodes_missing_value_tracks_true")?,
-            modes: node.texts("nodes_modes")?.into_iter().map(mode).collect::<Result<_, _>>()?,
+            modes: node.strings("nodes_modes")?.iter().map(mode).collect::<Result<_, _>>()?,
         };
         if lists.trees.len() > MOST_NODES {
             return Err(malformed("it has too many nodes"));
@@ -143,31 +154,6 @@ impl<'n> Lists<'n> {
             return Ok(());
         }
         Err(malformed(format!("its {name} has {length} entries and nodes_treeids {}", self.trees.len())))
-    }
-
-    /// The positions of each tree's nodes, which must stand together.
-    fn trees(&self) -> Result<Vec<std::ops::Range<usize>>, Refusal> {
-        let mut trees: Vec<std::ops::Range<usize>> = Vec::new();
-        let mut seen = std::collections::HashSet::new();
-        for (at, id) in self.trees.iter().enumerate() {
-            match trees.last_mut() {
-                Some(last) if self.trees[last.start] == *id => last.end = at + 1,
-                _ if !seen.insert(*id) => return Err(malformed(format!("the nodes of its tree {id} are scattered"))),
-                _ => trees.push(at..at + 1),
-            }
-        }
-        Ok(trees)
-    }
-
-    /// Positions by the number of the tree and that of the node in it.
-    fn numbers(&self, trees: &[std::ops::Range<usize>]) -> Result<HashMap<(i64, i64), usize>, Refusal> {
-        let mut numbers = HashMap::with_capacity(self.trees.len());
-        for at in trees.iter().cloned().flatten() {
-            if numbers.insert((self.trees[at], self.nodes[at]), at).is_some() {
-                return Err(malformed(format!("its tree {} has two nodes {}", self.trees[at], self.nodes[at])));
-            }
-        }
-        Ok(numbers)
     }
 
     /// What each position is in the ensemble: branches and leaves are counted apart.

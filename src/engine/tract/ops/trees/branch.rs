@@ -19,14 +19,14 @@ pub enum Mode {
 
 impl Mode {
     /// The mode of this name in `nodes_modes`; `None` for a leaf and for what is no mode.
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn named(name: &[u8]) -> Option<Self> {
         match name {
-            "BRANCH_LEQ" => Some(Self::Leq),
-            "BRANCH_LT" => Some(Self::Lt),
-            "BRANCH_GTE" => Some(Self::Gte),
-            "BRANCH_GT" => Some(Self::Gt),
-            "BRANCH_EQ" => Some(Self::Eq),
-            "BRANCH_NEQ" => Some(Self::Neq),
+            b"BRANCH_LEQ" => Some(Self::Leq),
+            b"BRANCH_LT" => Some(Self::Lt),
+            b"BRANCH_GTE" => Some(Self::Gte),
+            b"BRANCH_GT" => Some(Self::Gt),
+            b"BRANCH_EQ" => Some(Self::Eq),
+            b"BRANCH_NEQ" => Some(Self::Neq),
             _ => None,
         }
     }
