@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::app::App;
 use crate::config::{self, Settings};
+use crate::registry::Catalog;
 
 use super::engine::EngineFlags;
 use super::{Failure, say};
@@ -24,7 +25,12 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn run(self) -> Result<(), Failure> {
         let settings = config::load(None, Settings { models: self.models, ..self.engine.into_settings() })?;
-        let outcomes = App::build(super::config(settings)?)?.load_models();
+        let config = super::config(settings)?;
+        // The server logs these; here they belong to the report. Looking twice is cheap: it reads names only.
+        for warning in Catalog::scan(&config.models)?.warnings {
+            say(format_args!("warning {warning}"))?;
+        }
+        let outcomes = App::build(config)?.load_models();
         let mut failed = 0;
         for outcome in &outcomes {
             let (name, version, ms) = (&outcome.name, outcome.version, outcome.took.as_millis());

@@ -119,6 +119,9 @@ impl Registry {
     }
 
     fn prepare(&self, entry: &Entry) -> Result<Servable, String> {
+        if let Some(problem) = &entry.problem {
+            return Err(problem.clone());
+        }
         let begun = Instant::now();
         let phase = |phase: &str, took: Duration| {
             self.metrics.model_phase_took(entry.name.as_str(), &entry.version.to_string(), phase, took);

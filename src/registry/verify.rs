@@ -52,12 +52,16 @@ fn check_features(features: &[String], signature: &Signature) -> Result<(), Stri
             return Err(format!("features: {} names for input {:?} of shape {shape:?}", features.len(), input.name));
         }
     }
-    let mut sorted: Vec<_> = features.iter().collect();
-    sorted.sort();
-    match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => Err(format!("features: {:?} is there twice", pair[0])),
+    match repeated(features) {
+        Some(name) => Err(format!("features: {name:?} is there twice")),
         None => Ok(()),
     }
+}
+
+fn repeated(names: &[String]) -> Option<&String> {
+    let mut sorted: Vec<_> = names.iter().collect();
+    sorted.sort();
+    sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }
 
 fn check_classes(classes: &mut ClassLabels, signature: &Signature) -> Result<(), String> {
@@ -85,9 +89,11 @@ fn check_classes(classes: &mut ClassLabels, signature: &Signature) -> Result<(),
             datatype if datatype.is_integer() && port.shape.len() == 1 => Some(OutputRole::Class),
             _ => scores(port).then_some(OutputRole::Scores),
         };
+        // One axis for the classes, after that of the rows where there are rows.
+        let rank = if signature.is_batched() { 2..=2 } else { 1..=2 };
         let other_scores = |port: &&Port| {
-            let scores =
-                port.shape.last().and_then(Dim::fixed).filter(|_| port.datatype.is_float() && port.shape.len() == 2);
+            let looks_like_scores = port.datatype.is_float() && rank.contains(&port.shape.len());
+            let scores = port.shape.last().and_then(Dim::fixed).filter(|_| looks_like_scores);
             scores.is_some_and(|scores| scores > 1 && scores != count)
         };
         if let Some(port) = signature.outputs.iter().find(other_scores) {
@@ -102,7 +108,14 @@ fn check_classes(classes: &mut ClassLabels, signature: &Signature) -> Result<(),
             return Err("classes.labels: no output is a class index or has one score per label".into());
         }
     }
-    Ok(())
+    // Several indices may well mean one class; scores are written as an object with the labels for keys.
+    let has_scores = classes.outputs.values().any(|role| matches!(role, OutputRole::Scores));
+    match repeated(&classes.labels).filter(|_| has_scores) {
+        Some(label) => {
+            Err(format!("classes.labels: {label:?} is there twice, but each score needs a label of its own"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Runs the model once or more and compares what can be compared; gives back inputs it has answered, of one row where it
@@ -168,6 +181,27 @@ mod tests {
         assert!(reconcile(with(2, &[("scores", OutputRole::Scores)]), &signature).is_err());
         assert!(reconcile(with(3, &[("scores", OutputRole::Class)]), &signature).is_err());
         assert!(reconcile(with(3, &[("nothing", OutputRole::Class)]), &signature).is_err());
+        assert!(reconcile(with(2, &[]), &signature).unwrap_err().contains("classes.outputs"));
+
+        let repeating = |outputs: &[(&str, OutputRole)]| {
+            let mut card = with(3, outputs);
+            card.classes.as_mut().unwrap().labels[2] = "0".into();
+            reconcile(card, &signature)
+        };
+        assert!(repeating(&[]).unwrap_err().contains("\"0\" is there twice"));
+        assert!(repeating(&[("scores", OutputRole::Scores)]).is_err());
+        assert!(repeating(&[("label", OutputRole::Class)]).is_ok());
+
+        let row = Signature {
+            inputs: vec![port("x", DataType::Fp32, vec![Dim::Fixed(2)])],
+            outputs: vec![
+                port("label", DataType::Int64, vec![Dim::Fixed(1)]),
+                port("scores", DataType::Fp32, vec![Dim::Fixed(3)]),
+            ],
+        };
+        assert!(reconcile(with(3, &[]), &row).is_ok());
+        assert!(reconcile(with(2, &[]), &row).unwrap_err().contains("\"scores\""));
+        assert!(reconcile(with(2, &[("label", OutputRole::Class)]), &row).is_ok());
         let features = |names: &[&str]| {
             let features = names.iter().map(|name| name.to_string()).collect();
             reconcile(ModelCard { features, ..ModelCard::default() }, &signature)
