@@ -117,15 +117,16 @@ fn merge(card: &mut ModelCard, text: &str) -> Result<(), String> {
         card.engine = Some(word.parse::<EngineWish>().map_err(|reason| format!("engine: {reason}"))?);
     }
     if let Some(cache) = manifest.cache {
-        card.cache = cache_limits(&cache)?;
+        card.cache = cache_limits(&cache, card.cache)?;
     }
     Ok(())
 }
 
 /// `None` for a budget of nothing, by which a version turns off what the model's file turns on.
-fn cache_limits(cache: &Cache) -> Result<Option<CacheLimits>, String> {
-    let max_bytes = cache.max_bytes.as_ref().map_or(DEFAULT_CACHE, |text| text.0.0);
-    let ttl = cache.ttl.as_ref().map(|text| text.0.0);
+fn cache_limits(cache: &Cache, before: Option<CacheLimits>) -> Result<Option<CacheLimits>, String> {
+    let default = before.map_or(DEFAULT_CACHE, |before| before.max_bytes);
+    let max_bytes = cache.max_bytes.as_ref().map_or(default, |text| text.0.0);
+    let ttl = cache.ttl.as_ref().map(|text| text.0.0).or(before.and_then(|before| before.ttl));
     if ttl.is_some_and(|ttl| ttl.is_zero()) {
         return Err("cache.ttl: expected more than 0; without it answers stay as long as there is room".into());
     }
@@ -267,6 +268,8 @@ mod tests {
         assert_eq!(limits("[cache]"), Some(CacheLimits { max_bytes: DEFAULT_CACHE, ttl: None }));
         assert_eq!(limits("[cache]\nmax_bytes = 4096"), Some(CacheLimits { max_bytes: 4096, ttl: None }));
         assert_eq!(card(&["[cache]", "[cache]\nmax_bytes = 0"]).unwrap().cache, None);
+        let both = card(&["[cache]\nmax_bytes = '1MiB'\nttl = '10m'", "[cache]\nmax_bytes = '2MiB'"]).unwrap().cache;
+        assert_eq!(both, Some(whole), "field by field");
         assert_eq!(limits("title = 'x'"), None);
     }
 
