@@ -13,6 +13,10 @@ use super::{DecodeError, Result, locate};
 /// How deep arrays may be nested. Real tensors have a handful of axes.
 pub const MAX_DEPTH: usize = 64;
 
+/// Bytes of a key or a name. Quoted in an error, a longer one would take many times its size, and longer than any that means
+/// something they are anyway.
+const LONGEST_NAME: usize = 4096;
+
 pub struct Reader<'j> {
     text: &'j str,
     /// Where in `text` the cursor's own part begins, ...
@@ -141,6 +145,13 @@ impl<'j> Reader<'j> {
         }
     }
 
+    /// A string that names something.
+    pub fn name(&mut self) -> Result<Cow<'j, str>> {
+        let offset = self.offset()?;
+        let name = self.string()?;
+        if name.len() > LONGEST_NAME { Err(self.endless(offset, name.len())) } else { Ok(name) }
+    }
+
     pub fn boolean(&mut self) -> Result<bool> {
         match self.peek()? {
             peek @ (Peek::True | Peek::False) => self.known_bool(peek),
@@ -238,7 +249,10 @@ impl<'j> Reader<'j> {
         };
         let key =
             take(&mut self.jiter).map(|key| key.map(|decoded| Key { text: borrowed(text, offset, decoded), offset }));
-        key.map_err(|fault| self.syntax(&fault))
+        match key {
+            Ok(Some(Key { text, .. })) if text.len() > LONGEST_NAME => Err(self.endless(self.here(), text.len())),
+            key => key.map_err(|fault| self.syntax(&fault)),
+        }
     }
 }
 

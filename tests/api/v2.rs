@@ -308,6 +308,15 @@ fn what_is_wrong_is_named_with_its_place() {
         ("truncated_json", r#"{"inputs": ["#),
         ("invalid_json", r#"{"inputs" []}"#),
         ("trailing_data", r#"{"inputs": []} {}"#),
+        // One of two would be lost.
+        ("duplicate_key", r#"{"inputs": [], "inputs": []}"#),
+        ("duplicate_key", r#"{"inputs": [], "id": "a", "id": "b"}"#),
+        ("duplicate_key", r#"{"inputs": [{"name": "measurements", "name": "x"}]}"#),
+        ("duplicate_key", r#"{"inputs": [{"datatype": "FP32", "shape": [1], "data": [1], "data": [2]}]}"#),
+        ("duplicate_key", r#"{"inputs": [], "outputs": [{"name": "a", "name": "b"}]}"#),
+        ("duplicate_key", r#"{"inputs": [], "parameters": {"timeout": 1, "timeout": 2}}"#),
+        ("name_too_long", &format!(r#"{{"inputs": [{{"name": "{}"}}]}}"#, "x".repeat(5000))),
+        ("name_too_long", &format!(r#"{{"inputs": [], "{}": 1}}"#, "x".repeat(5000))),
     ] {
         let reply = server.post("/v2/models/iris/infer", text);
         reply.error(400);
@@ -388,6 +397,12 @@ fn values_the_model_cannot_compute_with_are_422() {
     infer(&server, "gather", message).error(422);
     let message = json!({"inputs": [{"name": "indices", "shape": [1], "datatype": "INT64", "data": [9]}]});
     assert_eq!(infer(&server, "gather", message).ok()["outputs"][0]["data"], json!([90.0]));
+    // Indices that are in range again once they are multiplied.
+    let server = start(&["tests/fixtures/models/wide_symbols.onnx"]);
+    for index in [i64::MIN, -1 << 62, 1 << 61, 1 << 62, (1 << 62) + 1, i64::MAX] {
+        let message = json!({"inputs": [{"name": "tokens", "shape": [1, 1], "datatype": "INT64", "data": [index]}]});
+        infer(&server, "wide_symbols", message).error(422);
+    }
 }
 
 #[test]

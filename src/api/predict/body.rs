@@ -136,7 +136,7 @@ fn envelope(reader: &mut Reader<'_>, model: &Description) -> codec::Result<Decod
     let mut key = reader.enter_object()?;
     while let Some(found) = key {
         if seen.contains(&found.text) {
-            return Err(duplicate(reader, found.offset, &found.text));
+            return Err(reader.duplicate(found.offset, &found.text));
         }
         seen.push(found.text.clone());
         match &*found.text {
@@ -187,7 +187,7 @@ fn inputs(reader: &mut Reader<'_>, model: &Description) -> codec::Result<(Payloa
     while let Some(found) = key {
         let name = found.text.into_owned();
         if !seen.insert(name.clone()) {
-            return Err(duplicate(reader, found.offset, &name));
+            return Err(reader.duplicate(found.offset, &name));
         }
         if inputs.len() >= most_names(model) {
             let what = "there are far more tensors than the model has inputs";
@@ -225,7 +225,7 @@ fn names(reader: &mut Reader<'_>) -> codec::Result<Vec<String>> {
     let mut names = Vec::new();
     let mut more = reader.enter_array()?;
     while more {
-        names.push(reader.string()?.into_owned());
+        names.push(reader.name()?.into_owned());
         more = reader.next_element()?;
     }
     Ok(names)
@@ -242,9 +242,4 @@ pub(super) fn child(pointer: &str, key: &str) -> String {
     let mut pointer = pointer.to_owned();
     codec::push_token(&mut pointer, key);
     pointer
-}
-
-pub(super) fn duplicate(reader: &Reader<'_>, offset: usize, key: &str) -> Box<DecodeError> {
-    let what = format!("the key {key:?} is there twice");
-    reader.error(offset, "duplicate_key", what, "each key once", format!("{key:?} again"))
 }

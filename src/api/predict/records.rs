@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::body::{Places, child, duplicate, most_names, sole_port};
+use super::body::{Places, child, most_names, sole_port};
 use crate::codec::{self, Column, DecodeError, Key, Reader};
 use crate::model::Description;
 use crate::serving::{Input, Payload};
@@ -65,7 +65,7 @@ impl Table {
             };
             let column = &mut self.columns[index];
             if column.rows() > self.rows {
-                return Err(duplicate(reader, found.offset, &found.text));
+                return Err(reader.duplicate(found.offset, &found.text));
             }
             column.read_row(reader)?;
             count += 1;

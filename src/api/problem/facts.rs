@@ -9,7 +9,8 @@ use crate::codec::write_string;
 /// Bytes of one text, which may quote what a client sent.
 const LONGEST: usize = 2048;
 
-/// What a client is told. Texts without a full stop, shortened to [`LONGEST`]; absent ones are left out.
+/// What a client is told. Texts without a full stop, shortened to [`LONGEST`], and pointers no longer than that; absent ones
+/// are left out.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Facts {
     pub status: StatusCode,
@@ -42,7 +43,8 @@ impl Facts {
     }
 
     pub(super) fn pointer(self, pointer: String) -> Self {
-        Self { pointer: Some(shortened(pointer)), ..self }
+        // A part of one leads nowhere.
+        Self { pointer: Some(pointer).filter(|pointer| pointer.len() <= LONGEST), ..self }
     }
 
     pub(super) fn expected(self, expected: impl Into<String>) -> Self {

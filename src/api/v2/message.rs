@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use crate::codec::{
     DecodeError, Key, Kind, NonFinite, Reader, Result, Span, Values, checked_count, push_token, read_elements, read_raw,
@@ -44,7 +45,10 @@ pub(super) fn read(json: &[u8], mut binary: Bytes) -> Result<Message> {
     let mut message = Message::default();
     let mut inputs = None;
     let mut key = reader.enter_object()?;
-    while let Some(Key { text, .. }) = key {
+    let mut once = Once::default();
+    while let Some(found) = key {
+        once.pass(&reader, &found, &["id", "inputs", "outputs", "parameters"])?;
+        let Key { text, .. } = found;
         match &*text {
             "id" => message.id = optional(&mut reader, |reader| Ok(reader.string()?.into_owned()))?,
             "inputs" => inputs = Some(read_inputs(&mut reader, &mut binary)?),
@@ -62,6 +66,21 @@ pub(super) fn read(json: &[u8], mut binary: Bytes) -> Result<Message> {
         return Err(DecodeError::new("binary_size_mismatch", what, expected, format!("{} bytes more", binary.len())));
     }
     Ok(message)
+}
+
+/// The keys of an object that were there, of those that mean something: the second of two would be dropped, or the first.
+#[derive(Default)]
+struct Once(SmallVec<[&'static str; 6]>);
+
+impl Once {
+    fn pass(&mut self, reader: &Reader<'_>, key: &Key<'_>, known: &[&'static str]) -> Result<()> {
+        let Some(known) = known.iter().find(|known| **known == key.text) else { return Ok(()) };
+        if self.0.contains(known) {
+            return Err(reader.duplicate(key.offset, known));
+        }
+        self.0.push(known);
+        Ok(())
+    }
 }
 
 /// `null` stands for a key that is not there: some clients write out every field they know.
@@ -108,9 +127,12 @@ fn read_input(reader: &mut Reader<'_>, index: usize, binary: &mut Bytes) -> Resu
     let start = reader.offset()?;
     let (mut name, mut datatype, mut shape, mut data, mut size) = (None, None, None, None, None);
     let mut key = reader.enter_object()?;
-    while let Some(Key { text, offset }) = key {
+    let mut once = Once::default();
+    while let Some(found) = key {
+        once.pass(reader, &found, &["name", "datatype", "shape", "data", "parameters"])?;
+        let Key { text, offset } = found;
         match &*text {
-            "name" => name = Some(reader.string()?.into_owned()),
+            "name" => name = Some(reader.name()?.into_owned()),
             "datatype" => datatype = Some(read_datatype(reader)?),
             "shape" => shape = Some(read_shape(reader)?),
             "data" => {
@@ -203,7 +225,10 @@ fn read_shape(reader: &mut Reader<'_>) -> Result<Shape> {
 fn read_input_parameters(reader: &mut Reader<'_>) -> Result<Option<usize>> {
     let mut size = None;
     let mut key = reader.enter_object()?;
-    while let Some(Key { text, offset }) = key {
+    let mut once = Once::default();
+    while let Some(found) = key {
+        once.pass(reader, &found, &["binary_data_size"])?;
+        let Key { text, offset } = found;
         match &*text {
             "binary_data_size" => size = Some(usize::try_from(reader.unsigned()?).unwrap_or(usize::MAX)),
             "shared_memory_region" => return Err(unsupported(reader, offset, "shared memory")),
@@ -232,9 +257,12 @@ fn read_output(reader: &mut Reader<'_>) -> Result<Wanted> {
     let start = reader.offset()?;
     let (mut name, mut binary) = (None, None);
     let mut key = reader.enter_object()?;
-    while let Some(Key { text, .. }) = key {
+    let mut once = Once::default();
+    while let Some(found) = key {
+        once.pass(reader, &found, &["name", "parameters"])?;
+        let Key { text, .. } = found;
         match &*text {
-            "name" => name = Some(reader.string()?.into_owned()),
+            "name" => name = Some(reader.name()?.into_owned()),
             "parameters" => binary = optional(reader, read_output_parameters)?.flatten(),
             _ => drop(reader.skip()?),
         }
@@ -247,7 +275,10 @@ fn read_output(reader: &mut Reader<'_>) -> Result<Wanted> {
 fn read_output_parameters(reader: &mut Reader<'_>) -> Result<Option<bool>> {
     let mut binary = None;
     let mut key = reader.enter_object()?;
-    while let Some(Key { text, offset }) = key {
+    let mut once = Once::default();
+    while let Some(found) = key {
+        once.pass(reader, &found, &["binary_data"])?;
+        let Key { text, offset } = found;
         match &*text {
             "binary_data" => binary = Some(reader.boolean()?),
             "classification" if reader.unsigned()? > 0 => return Err(unsupported(reader, offset, "classification")),
@@ -263,7 +294,10 @@ fn read_output_parameters(reader: &mut Reader<'_>) -> Result<Option<bool>> {
 fn read_parameters(reader: &mut Reader<'_>) -> Result<Parameters> {
     let mut parameters = Parameters::default();
     let mut key = reader.enter_object()?;
-    while let Some(Key { text, .. }) = key {
+    let mut once = Once::default();
+    while let Some(found) = key {
+        once.pass(reader, &found, &["binary_data_output", "timeout", "non_finite"])?;
+        let Key { text, .. } = found;
         match &*text {
             "binary_data_output" => parameters.binary_output = reader.boolean()?,
             // In microseconds; 0 is how clients say that they set none.

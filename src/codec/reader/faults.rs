@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use jiter::{JiterError, JiterErrorType, JsonErrorType, Peek};
 
-use super::{Reader, Span};
+use super::{LONGEST_NAME, Reader, Span};
 use crate::codec::{DecodeError, locate};
 
 impl Reader<'_> {
@@ -46,6 +46,20 @@ impl Reader<'_> {
             }
             Some(_) => shortened(&rest[..end(|c| c.is_whitespace() || matches!(c, ',' | ']' | '}' | ':'))]),
         }
+    }
+
+    /// A key that an object has already had.
+    #[cold]
+    pub fn duplicate(&self, offset: usize, key: &str) -> Box<DecodeError> {
+        let what = format!("the key {key:?} is there twice");
+        self.error(offset, "duplicate_key", what, "each key once", format!("{key:?} again"))
+    }
+
+    /// A key or a name of so many bytes.
+    #[cold]
+    pub(super) fn endless(&self, offset: usize, bytes: usize) -> Box<DecodeError> {
+        let expected = format!("a name of at most {LONGEST_NAME} bytes");
+        self.error(offset, "name_too_long", "a key or a name is longer than any", expected, format!("{bytes} bytes"))
     }
 
     /// A value of the wrong kind.

@@ -8,7 +8,7 @@ mod sized;
 use tract_onnx::prelude::{
     Datum, InferenceFact, InferenceModel, TDim, TValue, TVec, Tensor, TractError, TractResult, TypedModel,
 };
-use tract_onnx::tract_core::ops::array::{DynTile, GatherNd, Range, Slice, Topk, TypedConcat};
+use tract_onnx::tract_core::ops::array::{DynTile, Gather, GatherNd, Range, Slice, Topk, TypedConcat};
 use tract_onnx::tract_core::ops::change_axes::AxisOp;
 use tract_onnx::tract_core::ops::identity::Identity;
 use tract_onnx::tract_core::ops::konst::Const;
@@ -83,6 +83,9 @@ pub fn before(context: &EvalContext, node: &TypedNode, inputs: &[TValue], most: 
     }
     if let Some(gather) = node.op_as::<GatherNd>() {
         return indices(gather.batch_dims, &inputs[0], &inputs[1]);
+    }
+    if let Some(gather) = node.op_as::<Gather>().filter(|_| inputs[0].is_plain()) {
+        places(inputs[0].shape()[gather.axis], &inputs[1])?;
     }
     if node.op_is::<DynTile>() {
         return tiles(inputs, context.symbols, most);
@@ -179,6 +182,17 @@ fn indices(batch_dims: usize, data: &Tensor, indices: &Tensor) -> TractResult<()
         }
     }
     Ok(())
+}
+
+/// The same for one axis: the library multiplies an index by what a step takes, and does not notice where that goes round.
+fn places(size: usize, indices: &Tensor) -> TractResult<()> {
+    let size = i64::try_from(size).unwrap_or(i64::MAX);
+    let values = indices.cast_to::<i64>()?;
+    let values = values.try_as_plain_ram()?;
+    match values.as_slice::<i64>()?.iter().find(|index| !(-size..size).contains(*index)) {
+        Some(index) => Err(TractError::msg(format!("the index {index} is out of range for an axis of {size}"))),
+        None => Ok(()),
+    }
 }
 
 fn tiles(inputs: &[TValue], symbols: &SymbolValues, most: usize) -> TractResult<()> {

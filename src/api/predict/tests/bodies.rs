@@ -95,6 +95,7 @@ fn bodies_that_cannot_be_read_are_refused_where_it_shows() {
         (r#"{"inputs": [[1, 2]], "inputs": [[1, 2]]}"#, "duplicate_key", "/inputs"),
         (r#"{"inputs": {"x": [[1, 2]], "x": [[1, 2]]}}"#, "duplicate_key", "/inputs/x"),
         (r#"{"inputs": [[1, 2]]} 3"#, "trailing_data", ""),
+        (&format!(r#"{{"inputs": [[1, 2]], "outputs": ["{}"]}}"#, "y".repeat(5000)), "name_too_long", "/outputs/0"),
         (r#"{"inputs": [[1, 2]], "outputs": "y"}"#, "wrong_type", "/outputs"),
         (r#"{"inputs": [[1, 2]], "outputs": [1]}"#, "wrong_type", "/outputs/0"),
         (r#"{"inputs": [[1, 2]], "id": 1}"#, "wrong_type", "/id"),
