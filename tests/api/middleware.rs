@@ -168,6 +168,11 @@ fn answers_are_packed_only_when_asked_and_worth_it() {
     assert_eq!(encoding("/models", "identity").0, None);
     assert_eq!(encoding("/models", "br").0, None);
     assert_eq!(encoding("/health/live", "gzip").0, None);
+    // Who takes nothing at all gets the answer as it is.
+    for nothing in ["*;q=0", "identity;q=0, gzip;q=0"] {
+        assert_eq!(server.send("GET", "/models", &[("accept-encoding", nothing)], b"").status, 200);
+        assert_eq!(server.send("GET", "/nowhere", &[("accept-encoding", nothing)], b"").status, 404);
+    }
 }
 
 #[test]
@@ -285,14 +290,17 @@ fn malformed_http_ends_the_connection_and_nothing_else() {
 #[test]
 fn what_a_client_sent_is_quoted_in_part() {
     let server = start(&["models/iris"]);
-    let long = "é\u{1F642}".repeat(100_000);
-    let key = format!("{{\"{long}\": 1}}");
-    let named = ROW.replace("\"x\"", &format!("\"{long}\""));
-    let misplaced = format!("{{\"inputs\": {{\"{long}\": [1]}}}}");
-    for (path, body) in [("/predict", &key), ("/predict", &misplaced), ("/v2/models/iris/infer", &named)] {
-        let reply = server.post(path, body);
-        assert_eq!(reply.status, 400, "{path}");
-        assert!(reply.body.len() < 32 << 10, "{path}: {} bytes", reply.body.len());
-        assert!(reply.json()["got"].as_str().is_some_and(|got| got.contains(" ... ")), "{path}: {}", reply.text());
+    // What is longer than any name is not quoted at all.
+    for (repeated, quoted) in [(500, " ... "), (100_000, "600000 bytes")] {
+        let long = "é\u{1F642}".repeat(repeated);
+        let key = format!("{{\"{long}\": 1}}");
+        let named = ROW.replace("\"x\"", &format!("\"{long}\""));
+        let misplaced = format!("{{\"inputs\": {{\"{long}\": [1]}}}}");
+        for (path, body) in [("/predict", &key), ("/predict", &misplaced), ("/v2/models/iris/infer", &named)] {
+            let reply = server.post(path, body);
+            assert_eq!(reply.status, 400, "{path}");
+            assert!(reply.body.len() < 32 << 10, "{path}: {} bytes", reply.body.len());
+            assert!(reply.json()["got"].as_str().is_some_and(|got| got.contains(quoted)), "{path}: {}", reply.text());
+        }
     }
 }

@@ -19,12 +19,16 @@ const WORTH_PACKING: u64 = 1400;
 pub(super) async fn pack<F: Future<Output = Response>>(call: Box<Call>, next: impl FnOnce(Box<Call>) -> F) -> Response {
     let wishes: Vec<HeaderValue> = call.request.headers().get_all(ACCEPT_ENCODING).iter().cloned().collect();
     let response = next(call).await;
+    let status = response.status();
     let is_small = response.body().size_hint().exact().is_some_and(|size| size < WORTH_PACKING);
-    // Weights may say that the answer must not leave as it is, which the library has the answer to.
-    if is_small && !wishes.iter().any(|wish| wish.as_bytes().contains(&b';')) {
+    if is_small {
         return response;
     }
-    Box::pin(packed(wishes, response)).await
+    let mut packed = Box::pin(packed(wishes, response)).await;
+    // Weights may say that no packing is right, nor the answer as it is. As it is, it says more than a refusal of what has been
+    // done already, which is all that the library puts in its place.
+    *packed.status_mut() = status;
+    packed
 }
 
 /// The answer in the packing that is wished for most.
