@@ -2,12 +2,15 @@
 //! together. Sizes are doubled as long as that makes a row cheaper. Done in steps of about one run, so that a request
 //! never waits long for it.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::engine::{Session, answers, samples};
+use crate::memory;
+use crate::model::{Dim, Port, Signature};
 use crate::tensor::{DataType, Shape, Tensor};
 
 use super::curve::SIZES;
@@ -109,6 +112,7 @@ impl Calibration {
             match lane.session.run(&row.inputs) {
                 Ok(outputs) => {
                     self.profile.has_outputs_of(outputs.iter().map(Tensor::size_in_bytes).sum());
+                    self.profile.is_answered_like(&outputs);
                     row.outputs = outputs;
                 }
                 Err(error) => {
@@ -120,7 +124,20 @@ impl Calibration {
         }
         let most = lane.tuning.max_batch.min(self.profile.most_by_outputs()).max(1);
         let rows = *SIZES.get(self.at).filter(|&&rows| rows <= most)?;
+        if rows > 1
+            && let Some(output) = sized_by_text(lane.session.signature())
+        {
+            self.profile.refute(format!("the size of the output {output:?} follows from the texts"));
+            return None;
+        }
         let inputs = self.batch(rows)?;
+        // To prepare a size may lay all weights out once more. Nobody has asked for it yet.
+        if rows > 1
+            && !lane.session.is_prepared(&inputs)
+            && memory::left().is_some_and(|left| left < lane.session.memory_bytes())
+        {
+            return None;
+        }
         // A run that has to prepare the size first says nothing about its cost; its answer is as good.
         if !lane.session.is_prepared(&inputs) || (rows > 1 && !self.size.compared) {
             let outputs = match lane.session.run(&inputs) {
@@ -206,6 +223,15 @@ impl Calibration {
         }
         Ok(())
     }
+}
+
+/// An output that may be as wide as the longest text has parts: made-up texts have few of them, so that trying shows nothing.
+fn sized_by_text(signature: &Signature) -> Option<&str> {
+    let has_text = signature.inputs.iter().any(|port| port.datatype == DataType::Bytes);
+    let known: HashSet<&Dim> = signature.inputs.iter().flat_map(|port| &port.shape).collect();
+    let is_open = |dim: &Dim| dim.fixed().is_none() && !known.contains(dim);
+    let sized = |port: &&Port| port.shape.iter().skip(1).any(is_open);
+    signature.outputs.iter().find(sized).filter(|_| has_text).map(|port| port.name.as_str())
 }
 
 /// What this thread has used so far. An engine that computes with threads of its own keeps this one busy all the while.

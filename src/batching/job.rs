@@ -100,6 +100,12 @@ impl Job {
         let allowed = self.deadline.saturating_duration_since(self.submitted);
         now + self.cost.min(allowed.mul_f64(SURE)) < self.deadline && !self.answer.is_closed()
     }
+
+    /// Until when it waits for company: half of the time that it can spare.
+    pub fn patience(&self) -> Instant {
+        let allowed = self.deadline.saturating_duration_since(self.submitted);
+        self.submitted + allowed.saturating_sub(self.cost) / 2
+    }
 }
 
 impl Ticket {
@@ -112,7 +118,17 @@ impl Ticket {
             // Dropped without an answer: skipped in the queue, or the run broke off.
             Ok(Err(_)) if begun() => Err(Refused::Panicked.into()),
             Err(_) if begun() => Err(Refused::ExpiredWhileComputing.into()),
-            Ok(Err(_)) | Err(_) => Err(Refused::ExpiredInQueue.into()),
+            Ok(Err(_)) => Err(self.skipped().into()),
+            Err(_) => Err(Refused::ExpiredInQueue.into()),
+        }
+    }
+
+    /// Why a job was dropped that never ran: its time was over, or the rest of it too short for the run.
+    fn skipped(&self) -> Refused {
+        if Instant::now() < self.deadline {
+            Refused::TooLate { retry_after: Duration::from_secs(1) }
+        } else {
+            Refused::ExpiredInQueue
         }
     }
 
@@ -124,7 +140,7 @@ impl Ticket {
             Err(oneshot::error::TryRecvError::Closed) if self.begun.load(Ordering::Acquire) => {
                 Some(Err(Refused::Panicked.into()))
             }
-            Err(oneshot::error::TryRecvError::Closed) => Some(Err(Refused::ExpiredInQueue.into())),
+            Err(oneshot::error::TryRecvError::Closed) => Some(Err(self.skipped().into())),
         }
     }
 }

@@ -37,6 +37,8 @@ pub struct Profile {
     why: OnceLock<String>,
     /// Bytes of the outputs for one row, the most that was seen when the model was tried.
     output_bytes: AtomicUsize,
+    /// Shapes of the outputs without their rows, as they were when the model was tried.
+    output_shapes: OnceLock<Vec<Shape>>,
     /// Bytes of the inputs for one row, the most that a run had which was cheap.
     cheap_bytes: AtomicUsize,
 }
@@ -89,6 +91,24 @@ impl Profile {
         self.output_bytes.fetch_max(bytes, Ordering::Relaxed);
     }
 
+    /// Remembers what the answer to one row looks like.
+    pub fn is_answered_like(&self, outputs: &[Tensor]) {
+        let _ = self.output_shapes.set(outputs.iter().map(row_shape).collect());
+    }
+
+    /// Whether these outputs have rows as the model had them when it was tried. Where sizes follow from values, as the number of
+    /// words in a text, rows that are computed together get the size of the largest among them; then they are not independent,
+    /// though their values may be equal, and this is the last time that they were merged.
+    pub fn check(&self, outputs: &[Tensor]) -> bool {
+        let Some(shapes) = self.output_shapes.get() else { return true };
+        let same = shapes.len() == outputs.len()
+            && shapes.iter().zip(outputs).all(|(shape, output)| output.shape().get(1..) == Some(shape.as_slice()));
+        if !same && self.is_independent() {
+            self.refute("the sizes of its answers follow from values".into());
+        }
+        same
+    }
+
     /// Learns from a run of these inputs.
     pub fn learn(&self, inputs: &[Tensor], rows: usize, took: Duration) {
         self.curve.learn(rows, took);
@@ -124,6 +144,10 @@ impl Profile {
     }
 }
 
+fn row_shape(tensor: &Tensor) -> Shape {
+    Shape::from_slice(tensor.shape().get(1..).unwrap_or_default())
+}
+
 fn bytes_per_row(inputs: &[Tensor], rows: usize) -> usize {
     inputs.iter().map(Tensor::size_in_bytes).sum::<usize>() / rows.max(1)
 }
@@ -152,8 +176,7 @@ impl Profiles {
     /// The profile for these inputs, and whether it was made just now.
     pub fn of(&self, inputs: &[Tensor]) -> (Arc<Profile>, bool) {
         let Some(varied) = &self.varied else { return (Arc::clone(&self.common), false) };
-        let row = |input: &Tensor| Shape::from_slice(input.shape().get(1..).unwrap_or_default());
-        let key: Shapes = inputs.iter().map(row).collect();
+        let key: Shapes = inputs.iter().map(row_shape).collect();
         // Nothing that can panic runs under the lock.
         let mut varied = varied.lock().unwrap_or_else(PoisonError::into_inner);
         match varied.admission.ask(&key) {

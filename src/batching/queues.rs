@@ -76,12 +76,15 @@ impl Waiting {
     fn ready_at(&self) -> Option<Instant> {
         let Tuning { max_delay, max_batch, instances, .. } = self.lane.tuning;
         let first = self.jobs.front().filter(|_| instances == 0 || self.running < instances)?;
-        let full = max_delay.is_zero() || self.rows >= max_batch;
-        Some(if full { first.submitted } else { first.submitted + max_delay })
+        if max_delay.is_zero() || self.rows >= max_batch {
+            return Some(first.submitted);
+        }
+        let patience = self.jobs.iter().map(Job::patience).min();
+        first.submitted.checked_add(max_delay).into_iter().chain(patience).min()
     }
 
     fn has_room(&self, rows: usize) -> bool {
-        self.jobs.is_empty() || self.rows.saturating_add(rows) <= self.lane.tuning.queue_rows
+        fits(self.lane.tuning.queue_rows, self.rows, rows)
     }
 }
 
@@ -222,16 +225,14 @@ impl Queues {
         std::mem::take(&mut self.displaced)
     }
 
-    /// An empty queue takes a request of any size: one larger than the bound must be able to run alone.
     fn has_room(&self, id: LaneId, rows: usize, bytes: usize) -> bool {
         self.fits(self.depth(), (rows, bytes)) && self.lanes.get(&id).is_none_or(|own| own.has_room(rows))
     }
 
     /// Whether there may wait as much more as that, in rows and bytes, where so much waits.
     fn fits(&self, waiting: (usize, usize), more: (usize, usize)) -> bool {
-        let within = waiting.0.saturating_add(more.0) <= self.bounds.queue_rows
-            && waiting.1.saturating_add(more.1) <= self.bounds.queue_bytes;
-        waiting.0 == 0 || within
+        let rows = fits(self.bounds.queue_rows, waiting.0, more.0);
+        waiting.0 == 0 || rows && fits(self.bounds.queue_bytes, waiting.1, more.1)
     }
 
     /// About how long a job that comes now will wait for a slot: the model's own queue at its share of the slots, and no
@@ -390,6 +391,12 @@ impl Run {
     }
 }
 
+/// Whether so much more may wait beside what does. What is larger than the bound by itself comes in while the queue is no more
+/// than half full: were it to wait until nothing waits, on a busy server it would never get in.
+fn fits(bound: usize, waiting: usize, more: usize) -> bool {
+    if more > bound { waiting <= bound / 2 } else { waiting.saturating_add(more) <= bound }
+}
+
 /// When half of what waits now will be done, in whole seconds as the header has them.
 fn retry_after(wait: Duration) -> Duration {
     Duration::from_secs((wait.as_secs_f64() / 2.0).ceil().clamp(1.0, 60.0) as u64)
@@ -456,6 +463,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_larger_than_the_bound_gets_in_while_others_wait() {
+        let accepted = |waiting: usize, more: usize| fits(100, waiting, more);
+        assert!(accepted(0, 100) && accepted(50, 50) && !accepted(51, 50));
+        assert!(accepted(0, 1000) && accepted(50, 1000) && !accepted(51, 1000));
+    }
+
+    #[test]
     fn a_model_held_back_for_company_is_waited_for() {
         let mut queues = Queues::new(Config::default(), 1);
         let now = Instant::now();
@@ -467,7 +481,13 @@ mod tests {
         let (job, _ticket) = Job::new(inputs, 1, &profile, now, now + Duration::from_secs(1));
         queues.push(id, vec![job], now).unwrap();
         assert!(matches!(queues.next(now, 1), Next::Wait(Some(until)) if until == now + delay));
-        assert!(matches!(queues.next(now + delay, 1), Next::Run(_)));
+        // One that comes later and has less time does not wait as long.
+        let (hurried, _ticket) =
+            Job::new(vec![Tensor::from_vec(&[1, 1][..], vec![0f32]).unwrap()], 1, &profile, now, now + delay);
+        queues.push(id, vec![hurried], now).unwrap();
+        assert!(matches!(queues.next(now, 1), Next::Wait(Some(until)) if until == now + delay / 2));
+        assert!(matches!(queues.next(now + delay / 2, 1), Next::Run(_)));
+        assert!(matches!(queues.next(now + delay / 2, 1), Next::Run(_)));
         assert!(matches!(queues.next(now + delay, 1), Next::Wait(None)));
     }
 }

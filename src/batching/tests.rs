@@ -201,6 +201,29 @@ async fn requests_that_wait_are_merged_and_each_gets_its_own_rows() {
     assert_eq!(runs.all(), [(1, How::Queued), (8, How::Queued)]);
 }
 
+/// An answer is as wide as the largest number of its run, as words are by the text that has most.
+#[tokio::test]
+async fn answers_whose_size_follows_from_values_are_not_shared() {
+    let (gate, script) = gate(|inputs: &[Tensor]| {
+        let values = inputs[0].values::<f32>().unwrap();
+        let width = values.iter().fold(1f32, |most, value| most.max(*value)) as usize;
+        let wide = values.iter().flat_map(|value| vec![*value; width]).collect();
+        Ok(vec![Tensor::from_vec(&[values.len(), width][..], wide).unwrap()])
+    });
+    let (batcher, runs) = batcher(&pool(one_slot()), script);
+    teach(&batcher, &BATCHES_PAY);
+    batcher.lane().profiles.of(&rows(&[0.0])).0.is_answered_like(&rows(&[1.0]));
+    let first = waits(&batcher, &[0.0]).await;
+    gate.begun.recv().unwrap();
+    let (one, three) = (waits(&batcher, &[1.0]).await, waits(&batcher, &[3.0]).await);
+    gate.release.send(()).unwrap();
+    assert_eq!(values(&one.await.unwrap()), [1.0]);
+    assert_eq!(values(&three.await.unwrap()), [3.0; 3]);
+    first.await.unwrap();
+    assert_eq!(runs.all()[1..], [(2, How::Queued), (1, How::Again), (1, How::Again)]);
+    assert!(matches!(batcher.status().profiles[0].independence, Independence::Refuted(_)));
+}
+
 #[tokio::test]
 async fn requests_that_are_ready_together_are_gathered_without_a_thread() {
     let (batcher, runs) = batcher(&pool(one_slot()), doubled);

@@ -49,6 +49,9 @@ pub fn compute(lane: &Lane, single: &Single<'_>, begun: Instant) -> (Result<Vec<
     let (outputs, took) = timed(lane, inputs, begun);
     let Took { computed, ended } = took;
     lane.observer.ran(&Ran { rows, queued: &[queued], computed, ended, succeeded: outputs.is_ok(), how });
+    if let Ok(outputs) = &outputs {
+        profile.check(outputs);
+    }
     // A failed run says nothing about what a good one costs, and one that had to be prepared does not come again.
     if prepared && outputs.is_ok() {
         profile.learn(inputs, rows, computed);
@@ -143,7 +146,8 @@ fn stacked(
     let inputs = (0..inputs).map(column).collect::<Option<Vec<_>>>()?;
     let prepared = lane.session.is_prepared(&inputs);
     let (outputs, Took { computed, ended }) = timed(lane, &inputs, Instant::now());
-    let answers = outputs.ok().and_then(|outputs| scatter(&outputs, jobs.iter().map(|job| job.rows), rows + padding));
+    let outputs = outputs.ok().filter(|outputs| jobs.first().is_none_or(|job| job.profile.check(outputs)));
+    let answers = outputs.and_then(|outputs| scatter(&outputs, jobs.iter().map(|job| job.rows), rows + padding));
     let queued: SmallVec<[Duration; 32]> =
         jobs.iter().map(|job| begun.saturating_duration_since(job.submitted)).collect();
     lane.observer.ran(&Ran { rows, queued: &queued, computed, ended, succeeded: answers.is_some(), how });

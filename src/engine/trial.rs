@@ -19,6 +19,7 @@ pub use child::{confine, next_model, perform};
 use self::room::Room;
 use self::stage::{Ending, Stage};
 use super::{Engine, Inspection, LoadError, ModelSource, Session, guard};
+use crate::memory;
 
 /// The program's command that a child is started with.
 pub const COMMAND: &str = "try-model";
@@ -88,7 +89,7 @@ impl<E: Engine> Trial<E> {
 
     fn rehearse(&self, program: &Path, source: &ModelSource, size: u64) -> Result<(), LoadError> {
         let models = if size <= SMALL { MODELS_OF_A_CHILD } else { 1 };
-        let limits = self.config.limits(size, room::left());
+        let limits = self.config.limits(size, memory::left());
         let warm = if models > 1 { self.free().pop() } else { None };
         if let Some(mut stage) = warm
             && let Ok(Ending::Verdict(verdict)) = stage.rehearse(source, limits.time)
@@ -127,7 +128,7 @@ impl<E: Engine> Engine for Trial<E> {
         if let (true, Some(program)) = (self.config.enabled, &self.config.program) {
             let size = (source.bytes.len() as u64).saturating_add(beside(source.directory.as_deref()));
             // Until it is loaded here, too.
-            let _place = self.room.take(size.saturating_mul(MEMORY_PER_BYTE), room::left);
+            let _place = self.room.take(size.saturating_mul(MEMORY_PER_BYTE), memory::left);
             self.rehearse(program, source, size)?;
             return self.engine.load(source);
         }
