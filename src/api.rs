@@ -1,6 +1,7 @@
 //! The edge: every HTTP endpoint on one screen. Handlers decode, call one use case of `serving`, and encode.
 
 mod admission;
+mod burst;
 mod health;
 mod metrics;
 mod middleware;
@@ -54,6 +55,7 @@ pub struct App {
     pub(crate) config: Config,
     started: Instant,
     places: Arc<Semaphore>,
+    burst: Arc<burst::Burst>,
     cors: Option<CorsLayer>,
 }
 
@@ -61,7 +63,7 @@ impl App {
     pub fn new(serving: Arc<Serving>, config: Config) -> Self {
         let places = admission::places(config.max_in_flight);
         let cors = middleware::cors(&config.cors_origins);
-        Self { serving, config, started: Instant::now(), places, cors }
+        Self { serving, config, started: Instant::now(), places, burst: Arc::default(), cors }
     }
 }
 

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::burst::Large;
 use super::middleware::{Call, discard};
 use super::{App, problem};
 use crate::{priority, serving};
@@ -29,12 +30,13 @@ const SMALL: usize = 64 << 10;
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     _permit: Arc<OwnedSemaphorePermit>,
+    _large: Option<Arc<Large>>,
 }
 
 impl Place {
     pub(super) fn take(places: &Arc<Semaphore>) -> Option<Self> {
         let permit = Arc::clone(places).try_acquire_owned().ok()?;
-        Some(Self { _permit: Arc::new(permit) })
+        Some(Self { _permit: Arc::new(permit), _large: None })
     }
 }
 
@@ -44,7 +46,7 @@ pub(super) async fn admit<F: Future<Output = Response>>(
     mut call: Box<Call>,
     next: impl FnOnce(Box<Call>) -> F,
 ) -> Response {
-    let Some(place) = Place::take(&app.places) else {
+    let Some(mut place) = Place::take(&app.places) else {
         app.serving.metrics().request_shed("in_flight");
         priority::refused();
         let (parts, body) = call.request.into_parts();
@@ -53,6 +55,7 @@ pub(super) async fn admit<F: Future<Output = Response>>(
         let error = serving::Problem::Overloaded { reason, retry_after: RETRY_AFTER };
         return problem::respond(problem::Dialect::of(parts.uri.path()), &error.into());
     };
+    place._large = app.burst.count(&call.request.body().size_hint()).map(Arc::new);
     call.context.place = Some(place.clone());
     let response = next(call).await;
     match response.body().size_hint().exact() {
