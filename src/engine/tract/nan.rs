@@ -171,8 +171,9 @@ enum Holds {
 
 impl Stoppers {
     pub fn of(graph: &GraphProto) -> Self {
+        let scope = Scope::of(graph);
         let stoppers = |holds: Holds| {
-            let stopper = |input: &str| Some((input.to_owned(), stopper(graph, input, holds)?));
+            let stopper = |input: &str| Some((input.to_owned(), stopper(graph, &scope, input, holds)?));
             graph.input.iter().filter_map(|input| stopper(&input.name)).collect()
         };
         Self { nan: stoppers(Holds::Nan), infinity: stoppers(Holds::Infinity) }
@@ -194,12 +195,11 @@ impl Stoppers {
     }
 }
 
-fn stopper(graph: &GraphProto, input: &str, holds: Holds) -> Option<String> {
+fn stopper(graph: &GraphProto, scope: &Scope, input: &str, holds: Holds) -> Option<String> {
     let (mut infinite, mut tainted) = match holds {
         Holds::Nan => (HashSet::new(), HashSet::from([input])),
         Holds::Infinity => (HashSet::from([input]), HashSet::new()),
     };
-    let scope = Scope::of(graph);
     // A product with nothing but stored zeros is taken for zero.
     let zeros = |node: &NodeProto| {
         let stored = node.input.iter().filter_map(|input| scope.stored(input));
@@ -217,7 +217,7 @@ fn stopper(graph: &GraphProto, input: &str, holds: Holds) -> Option<String> {
             return Some(format!("node {:?} ({})", proto::node_name(node), node.op_type));
         }
         let outputs = node.output.iter().map(String::as_str);
-        match reads_nan || !bears_infinity(node, &infinite, &scope) {
+        match reads_nan || !bears_infinity(node, &infinite, scope) {
             true => tainted.extend(outputs),
             false => infinite.extend(outputs),
         }
