@@ -19,6 +19,11 @@ OLDEST, NEWEST = "1.30", "1.37"
 CUSTOM = {("monitoring.coreos.com/v1", "ServiceMonitor"): "servicemonitor-monitoring-v1.json"}
 SCHEMAS = pathlib.Path(__file__).parent / "schemas"
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
+# Bytes of memory that a byte of a JSON body may take while it is read and answered, what the program and the bundled models
+# take, and the part of the limit that all of it may fill: the rest is for what the allocator keeps.
+PER_BODY_BYTE, PROGRAM, FILLED = 5, 32 << 20, 3 / 4
+# An autoscaler that adds pods while less than this part of the CPU limit is in use wastes them.
+LEAST_USED = 1 / 3
 PROBES = {
     "startupProbe": "/health/startup",
     "readinessProbe": "/health/ready",
@@ -93,11 +98,34 @@ def pod_errors(pod):
             if get.get("path") != path or get.get("port") not in ports:
                 yield f"pod: {probe} must ask {path} on a named port, asks {get or 'nothing'}"
         environment = {entry["name"]: entry.get("value", "") for entry in container.get("env", [])}
+        yield from memory_errors(container, environment)
         head_start = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
         lame_duck, drain = (seconds(environment.get(name)) for name in ("ONNXD_LAME_DUCK", "ONNXD_DRAIN_TIMEOUT"))
         stopping = head_start + lame_duck + drain
         if pod.get("terminationGracePeriodSeconds", 30) <= stopping:
             yield f"pod: the grace period must be longer than preStop, lame duck and drain together, {stopping:g} s"
+
+
+def memory_errors(container, environment):
+    """Whether the memory limit holds what the settings let in at the same time."""
+    names = ("ONNXD_MAX_BODY", "ONNXD_MAX_IN_FLIGHT", "ONNXD_QUEUE_BYTES")
+    missing = [name for name in names if not environment.get(name)]
+    if missing:
+        yield f"pod: memory has a limit, but {', '.join(missing)} not: the defaults are for large machines"
+        return
+    body, in_flight, queue = (quantity(environment[name].removesuffix("B")) for name in names)
+    limit = quantity(container.get("resources", {}).get("limits", {}).get("memory", "0"))
+    needed = PER_BODY_BYTE * body * in_flight + queue + PROGRAM
+    if needed > FILLED * limit:
+        yield f"pod: memory must be {needed / FILLED / (1 << 20):.0f}Mi at least for these bodies and this queue"
+
+
+def quantity(text):
+    """A number of Kubernetes, like `500m`, `2` or `512Mi`."""
+    match = re.fullmatch(r"(\d+)(m|[KMG]i)?", text)
+    if not match:
+        raise SystemExit(f"not a quantity: {text}")
+    return int(match[1]) * {None: 1, "m": 0.001, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}[match[2]]
 
 
 def seconds(duration):
@@ -141,6 +169,16 @@ def reference_errors(documents):
             yield f"HorizontalPodAutoscaler: scales {target}, which does not exist"
         if "replicas" in deployment["spec"]:
             yield "HorizontalPodAutoscaler: the deployment sets replicas too, and each apply would undo the scaling"
+        cpu = [metric["resource"] for metric in scaler["spec"]["metrics"] if metric["type"] == "Resource"]
+        if [metric["name"] for metric in cpu] != ["cpu"]:
+            yield "HorizontalPodAutoscaler: does not look at the CPU, where small models spend most of it on HTTP and JSON"
+        for container in template["spec"]["containers"] if cpu else []:
+            request, limit = (
+                quantity(container.get("resources", {}).get(bound, {}).get("cpu", "0")) for bound in ("requests", "limits")
+            )
+            used = cpu[0]["target"]["averageUtilization"] / 100 * request
+            if not LEAST_USED * limit <= used <= limit:
+                yield f"HorizontalPodAutoscaler: scales at {used:g} CPUs in use, of {limit:g} that a pod may use"
     services = by_kind.get("Service", [])
     for monitor in by_kind.get("ServiceMonitor", []):
         wanted = monitor["spec"]["selector"]["matchLabels"].items()
@@ -149,10 +187,18 @@ def reference_errors(documents):
         for endpoint in monitor["spec"]["endpoints"]:
             if endpoint["port"] not in offered:
                 yield f"ServiceMonitor: no service offers the port {endpoint['port']}"
+    home = deployment["metadata"].get("namespace")
+    if home and [space["metadata"]["name"] for space in by_kind.get("Namespace", [])] != [home]:
+        yield f"Namespace: {home} is not among the documents, and a fresh cluster does not have it"
+    for space in by_kind.get("Namespace", []):
+        if space["metadata"].get("labels", {}).get("pod-security.kubernetes.io/enforce") != "restricted":
+            yield "Namespace: does not enforce the restricted profile"
     for document in documents:
         if document["metadata"].get("labels", {}).get("app.kubernetes.io/name") != "onnxd":
             yield f"{document['kind']}: lacks the label app.kubernetes.io/name"
-        if document["metadata"].get("namespace") != deployment["metadata"].get("namespace"):
+        if document["kind"] == "Namespace":
+            continue
+        if document["metadata"].get("namespace") != home:
             yield f"{document['kind']}: is in another namespace than the deployment"
 
 
@@ -168,6 +214,14 @@ def errors(documents):
     yield from reference_errors(documents)
 
 
+def saturation_errors(name, documents):
+    """Only who asks for the component gets the metric that needs an adapter."""
+    wanted = "autoscaling-saturation" in name
+    scalers = (document for document in documents if document["kind"] == "HorizontalPodAutoscaler")
+    if wanted != any(metric["type"] == "Pods" for scaler in scalers for metric in scaler["spec"]["metrics"]):
+        yield f"HorizontalPodAutoscaler: the saturation is {'not ' if wanted else ''}among its metrics"
+
+
 def pick(kind):
     return lambda documents: next(document for document in documents if document["kind"] == kind)
 
@@ -178,6 +232,10 @@ def pod_of(documents):
 
 def container_of(documents):
     return pod_of(documents)["containers"][0]
+
+
+def setting_of(name):
+    return lambda documents: next(entry for entry in container_of(documents)["env"] if entry["name"] == name)
 
 
 # What must be objected to: where, the path below it, the value put there, and a word of the objection.
@@ -199,6 +257,10 @@ BREAKAGES = [
     (container_of, ["securityContext", "readOnlyRootFilesystem"], False, "readOnlyRootFilesystem"),
     (container_of, ["ports", 0, "hostPort"], 8080, "hostPort"),
     (container_of, ["resources", "limits"], {"cpu": "1"}, "without memory"),
+    (container_of, ["resources", "limits", "memory"], "256Mi", "memory must be"),
+    (setting_of("ONNXD_MAX_BODY"), ["value"], "4MiB", "memory must be"),
+    (setting_of("ONNXD_QUEUE_BYTES"), ["value"], "256MiB", "memory must be"),
+    (setting_of("ONNXD_MAX_IN_FLIGHT"), ["name"], "ELSE", "ONNXD_MAX_IN_FLIGHT not"),
     (container_of, ["readinessProbe", "httpGet", "path"], "/health/live", "readinessProbe"),
     (container_of, ["livenessProbe", "httpGet", "port"], 8080, "livenessProbe"),
     (pod_of, ["automountServiceAccountToken"], True, "automountServiceAccountToken"),
@@ -209,7 +271,11 @@ BREAKAGES = [
     (pick("PodDisruptionBudget"), ["spec", "selector", "matchLabels"], {"app": "else"}, "selects"),
     (pick("HorizontalPodAutoscaler"), ["spec", "scaleTargetRef", "name"], "else", "does not exist"),
     (pick("Deployment"), ["spec", "replicas"], 3, "replicas"),
+    (container_of, ["resources", "requests", "cpu"], "500m", "0.4 CPUs in use"),
+    (pick("HorizontalPodAutoscaler"), ["spec", "metrics", 0, "resource", "name"], "memory", "look at the CPU"),
     (pick("ServiceMonitor"), ["spec", "endpoints", 0, "port"], "web", "no service offers"),
+    (pick("Namespace"), ["metadata", "name"], "else", "fresh cluster"),
+    (pick("Namespace"), ["metadata", "labels", "pod-security.kubernetes.io/enforce"], "baseline", "restricted profile"),
     (pick("PodDisruptionBudget"), ["metadata", "namespace"], "else", "another namespace"),
 ]
 
@@ -231,7 +297,7 @@ def main(files):
     everything = None
     for file in map(pathlib.Path, files):
         documents = list(yaml.safe_load_all(file.read_text()))
-        found = list(errors(documents))
+        found = list(errors(documents)) + list(saturation_errors(file.stem, documents))
         kinds = ", ".join(sorted(document["kind"] for document in documents))
         print(f"{'FAILED' if found else 'ok':6} {file.stem}: {kinds}")
         for error in found:
