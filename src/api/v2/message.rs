@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
 use crate::codec::{
     DecodeError, Key, Kind, NonFinite, Reader, Result, Span, Values, checked_count, push_token, read_elements, read_raw,
@@ -46,14 +45,24 @@ pub(super) fn read(json: &[u8], mut binary: Bytes) -> Result<Message> {
     let mut inputs = None;
     let mut key = reader.enter_object()?;
     let mut once = Once::default();
-    while let Some(found) = key {
-        once.pass(&reader, &found, &["id", "inputs", "outputs", "parameters"])?;
-        let Key { text, .. } = found;
+    while let Some(Key { text, offset }) = key {
         match &*text {
-            "id" => message.id = optional(&mut reader, |reader| Ok(reader.string()?.into_owned()))?,
-            "inputs" => inputs = Some(read_inputs(&mut reader, &mut binary)?),
-            "outputs" => message.outputs = optional(&mut reader, read_outputs)?.unwrap_or_default(),
-            "parameters" => message.parameters = optional(&mut reader, read_parameters)?.unwrap_or_default(),
+            "id" => {
+                once.pass(&reader, offset, &text, 0)?;
+                message.id = optional(&mut reader, |reader| Ok(reader.string()?.into_owned()))?;
+            }
+            "inputs" => {
+                once.pass(&reader, offset, &text, 1)?;
+                inputs = Some(read_inputs(&mut reader, &mut binary)?);
+            }
+            "outputs" => {
+                once.pass(&reader, offset, &text, 2)?;
+                message.outputs = optional(&mut reader, read_outputs)?.unwrap_or_default();
+            }
+            "parameters" => {
+                once.pass(&reader, offset, &text, 3)?;
+                message.parameters = optional(&mut reader, read_parameters)?.unwrap_or_default();
+            }
             _ => drop(reader.skip()?),
         }
         key = reader.next_key()?;
@@ -68,17 +77,18 @@ pub(super) fn read(json: &[u8], mut binary: Bytes) -> Result<Message> {
     Ok(message)
 }
 
-/// The keys of an object that were there, of those that mean something: the second of two would be dropped, or the first.
+/// Which keys of an object were there, of those that mean something: the second of two would be dropped, or the first.
 #[derive(Default)]
-struct Once(SmallVec<[&'static str; 6]>);
+struct Once(u8);
 
 impl Once {
-    fn pass(&mut self, reader: &Reader<'_>, key: &Key<'_>, known: &[&'static str]) -> Result<()> {
-        let Some(known) = known.iter().find(|known| **known == key.text) else { return Ok(()) };
-        if self.0.contains(known) {
-            return Err(reader.duplicate(key.offset, known));
+    /// Notes the key that is the n-th of those with a meaning.
+    fn pass(&mut self, reader: &Reader<'_>, offset: usize, key: &str, nth: u8) -> Result<()> {
+        let bit = 1 << nth;
+        if self.0 & bit != 0 {
+            return Err(reader.duplicate(offset, key));
         }
-        self.0.push(known);
+        self.0 |= bit;
         Ok(())
     }
 }
@@ -128,20 +138,31 @@ fn read_input(reader: &mut Reader<'_>, index: usize, binary: &mut Bytes) -> Resu
     let (mut name, mut datatype, mut shape, mut data, mut size) = (None, None, None, None, None);
     let mut key = reader.enter_object()?;
     let mut once = Once::default();
-    while let Some(found) = key {
-        once.pass(reader, &found, &["name", "datatype", "shape", "data", "parameters"])?;
-        let Key { text, offset } = found;
+    while let Some(Key { text, offset }) = key {
         match &*text {
-            "name" => name = Some(reader.name()?.into_owned()),
-            "datatype" => datatype = Some(read_datatype(reader)?),
-            "shape" => shape = Some(read_shape(reader)?),
+            "name" => {
+                once.pass(reader, offset, &text, 0)?;
+                name = Some(reader.name()?.into_owned());
+            }
+            "datatype" => {
+                once.pass(reader, offset, &text, 1)?;
+                datatype = Some(read_datatype(reader)?);
+            }
+            "shape" => {
+                once.pass(reader, offset, &text, 2)?;
+                shape = Some(read_shape(reader)?);
+            }
             "data" => {
+                once.pass(reader, offset, &text, 3)?;
                 data = Some(match (datatype, &shape) {
                     (Some(datatype), Some(shape)) => Data::Read(read_data(reader, datatype, shape)?),
                     _ => Data::Passed(reader.skip()?),
                 });
             }
-            "parameters" => size = optional(reader, read_input_parameters)?.flatten(),
+            "parameters" => {
+                once.pass(reader, offset, &text, 4)?;
+                size = optional(reader, read_input_parameters)?.flatten();
+            }
             _ => drop(reader.skip()?),
         }
         if data.is_some() && size.is_some() {
@@ -226,11 +247,12 @@ fn read_input_parameters(reader: &mut Reader<'_>) -> Result<Option<usize>> {
     let mut size = None;
     let mut key = reader.enter_object()?;
     let mut once = Once::default();
-    while let Some(found) = key {
-        once.pass(reader, &found, &["binary_data_size"])?;
-        let Key { text, offset } = found;
+    while let Some(Key { text, offset }) = key {
         match &*text {
-            "binary_data_size" => size = Some(usize::try_from(reader.unsigned()?).unwrap_or(usize::MAX)),
+            "binary_data_size" => {
+                once.pass(reader, offset, &text, 0)?;
+                size = Some(usize::try_from(reader.unsigned()?).unwrap_or(usize::MAX));
+            }
             "shared_memory_region" => return Err(unsupported(reader, offset, "shared memory")),
             _ => drop(reader.skip()?),
         }
@@ -258,12 +280,16 @@ fn read_output(reader: &mut Reader<'_>) -> Result<Wanted> {
     let (mut name, mut binary) = (None, None);
     let mut key = reader.enter_object()?;
     let mut once = Once::default();
-    while let Some(found) = key {
-        once.pass(reader, &found, &["name", "parameters"])?;
-        let Key { text, .. } = found;
+    while let Some(Key { text, offset }) = key {
         match &*text {
-            "name" => name = Some(reader.name()?.into_owned()),
-            "parameters" => binary = optional(reader, read_output_parameters)?.flatten(),
+            "name" => {
+                once.pass(reader, offset, &text, 0)?;
+                name = Some(reader.name()?.into_owned());
+            }
+            "parameters" => {
+                once.pass(reader, offset, &text, 1)?;
+                binary = optional(reader, read_output_parameters)?.flatten();
+            }
             _ => drop(reader.skip()?),
         }
         key = reader.next_key()?;
@@ -276,11 +302,12 @@ fn read_output_parameters(reader: &mut Reader<'_>) -> Result<Option<bool>> {
     let mut binary = None;
     let mut key = reader.enter_object()?;
     let mut once = Once::default();
-    while let Some(found) = key {
-        once.pass(reader, &found, &["binary_data"])?;
-        let Key { text, offset } = found;
+    while let Some(Key { text, offset }) = key {
         match &*text {
-            "binary_data" => binary = Some(reader.boolean()?),
+            "binary_data" => {
+                once.pass(reader, offset, &text, 0)?;
+                binary = Some(reader.boolean()?);
+            }
             "classification" if reader.unsigned()? > 0 => return Err(unsupported(reader, offset, "classification")),
             "classification" => {}
             "shared_memory_region" => return Err(unsupported(reader, offset, "shared memory")),
@@ -295,16 +322,21 @@ fn read_parameters(reader: &mut Reader<'_>) -> Result<Parameters> {
     let mut parameters = Parameters::default();
     let mut key = reader.enter_object()?;
     let mut once = Once::default();
-    while let Some(found) = key {
-        once.pass(reader, &found, &["binary_data_output", "timeout", "non_finite"])?;
-        let Key { text, .. } = found;
+    while let Some(Key { text, offset }) = key {
         match &*text {
-            "binary_data_output" => parameters.binary_output = reader.boolean()?,
+            "binary_data_output" => {
+                once.pass(reader, offset, &text, 0)?;
+                parameters.binary_output = reader.boolean()?;
+            }
             // In microseconds; 0 is how clients say that they set none.
             "timeout" => {
+                once.pass(reader, offset, &text, 1)?;
                 parameters.timeout = Some(reader.unsigned()?).filter(|&time| time > 0).map(Duration::from_micros);
             }
-            "non_finite" => parameters.non_finite = read_non_finite(reader)?,
+            "non_finite" => {
+                once.pass(reader, offset, &text, 2)?;
+                parameters.non_finite = read_non_finite(reader)?;
+            }
             _ => drop(reader.skip()?),
         }
         key = reader.next_key()?;
