@@ -24,13 +24,27 @@ const TOLERANCE: f64 = 1e-5;
 /// How long a test waits for something that is bound to happen.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Runs, and requests that shared one with others. Large requests are cut into several, so that the number of runs alone does
+/// not tell whether anything was merged.
 #[derive(Clone, Default)]
-struct Runs(Arc<AtomicUsize>);
+struct Runs {
+    all: Arc<AtomicUsize>,
+    shared: Arc<AtomicUsize>,
+}
 
 impl Observer for Runs {
-    fn ran(&self, _run: &Ran<'_>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
+    fn ran(&self, run: &Ran<'_>) {
+        self.all.fetch_add(1, Ordering::SeqCst);
+        if run.queued.len() > 1 {
+            self.shared.fetch_add(run.queued.len(), Ordering::SeqCst);
+        }
     }
+}
+
+/// Some must have met: a fifth is half of what does on a busy machine, and more than an accident.
+fn merged(asked: usize, shared: usize) {
+    println!("{shared} requests or parts of {asked} shared a run");
+    assert!(shared * 5 > asked, "next to nothing was merged: {shared} of {asked} requests");
 }
 
 fn root() -> PathBuf {
@@ -133,7 +147,7 @@ const MODELS: [&str; 9] = [
 #[test]
 fn requests_that_are_ready_together_are_answered_as_if_alone() {
     let pool = pool(1);
-    let (mut asked, mut runs) = (0, 0);
+    let (mut asked, mut shared) = (0, 0);
     for model in MODELS {
         let session = load(&root().join(model));
         let (batcher, counted) = scheduled(&session, &pool);
@@ -143,15 +157,14 @@ fn requests_that_are_ready_together_are_answered_as_if_alone() {
             let requests = mix.into_iter().map(|(rows, seed)| request(&*session, rows, seed)).collect();
             ask_at_once(&session, &batcher, requests, || ());
         }
-        runs += counted.0.load(Ordering::SeqCst);
+        shared += counted.shared.load(Ordering::SeqCst);
     }
-    println!("{asked} requests in {runs} runs");
-    assert!(runs < asked, "nothing was merged: {runs} runs for {asked} requests");
+    merged(asked, shared);
 }
 
 #[test]
 fn requests_that_wait_for_a_slot_are_answered_as_if_alone() {
-    let (mut asked, mut runs) = (0, 0);
+    let (mut asked, mut shared) = (0, 0);
     for model in MODELS {
         let session = load(&root().join(model));
         for round in 0..6 {
@@ -166,17 +179,16 @@ fn requests_that_wait_for_a_slot_are_answered_as_if_alone() {
                 assert!(begun.elapsed() < PATIENCE, "it should have been timed by now");
                 std::thread::yield_now();
             }
-            assert_eq!(warm.0.load(Ordering::SeqCst), 0);
+            assert_eq!(warm.all.load(Ordering::SeqCst), 0);
             let hold = Hold::the_only_slot_of(&pool);
             let mix = mix(&mut fastrand::Rng::with_seed(1000 + round));
             asked += mix.len();
             let requests = mix.into_iter().map(|(rows, seed)| request(&*session, rows, seed)).collect();
             ask_at_once(&session, &batcher, requests, || hold.release());
-            runs += counted.0.load(Ordering::SeqCst);
+            shared += counted.shared.load(Ordering::SeqCst);
         }
     }
-    println!("{asked} requests in {runs} runs");
-    assert!(runs < asked, "nothing was merged: {runs} runs for {asked} requests");
+    merged(asked, shared);
 }
 
 /// Something that computes until it is told to stop.

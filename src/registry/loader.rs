@@ -21,6 +21,9 @@ use super::servable::metrics_of;
 use super::verify::{reconcile, verify};
 use super::{Catalog, Entry, Lifecycle, ResponseCache, Servable, Slot, Snapshot};
 
+/// Models of so many bytes take long enough that people wonder what the server is at.
+const WORTH_TELLING: u64 = 16 << 20;
+
 /// All models of the server.
 pub struct Registry {
     catalog: Catalog,
@@ -96,6 +99,10 @@ impl Registry {
 
     fn load(&self, entry: &Entry) -> LoadOutcome {
         let begun = Instant::now();
+        let bytes = trial::size(&entry.file);
+        if bytes >= WORTH_TELLING {
+            tracing::info!(model = %entry.name, version = entry.version.0, bytes, "loading");
+        }
         let result = self.prepare(entry);
         let took = begun.elapsed();
         let (name, version) = (entry.name.clone(), entry.version);
