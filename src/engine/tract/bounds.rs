@@ -175,10 +175,7 @@ fn indices(batch_dims: usize, data: &Tensor, indices: &Tensor) -> TractResult<()
     let values = values.try_as_plain_ram()?;
     for row in values.as_slice::<i64>()?.chunks(width.max(1)) {
         for (&index, &size) in row.iter().zip(axes) {
-            let size = i64::try_from(size).unwrap_or(i64::MAX);
-            if !(-size..size).contains(&index) {
-                return Err(TractError::msg(format!("the index {index} is out of range for an axis of {size}")));
-            }
+            in_range(index, size)?;
         }
     }
     Ok(())
@@ -186,12 +183,16 @@ fn indices(batch_dims: usize, data: &Tensor, indices: &Tensor) -> TractResult<()
 
 /// The same for one axis: the library multiplies an index by what a step takes, and does not notice where that goes round.
 fn places(size: usize, indices: &Tensor) -> TractResult<()> {
-    let size = i64::try_from(size).unwrap_or(i64::MAX);
     let values = indices.cast_to::<i64>()?;
     let values = values.try_as_plain_ram()?;
-    match values.as_slice::<i64>()?.iter().find(|index| !(-size..size).contains(*index)) {
-        Some(index) => Err(TractError::msg(format!("the index {index} is out of range for an axis of {size}"))),
-        None => Ok(()),
+    values.as_slice::<i64>()?.iter().try_for_each(|&index| in_range(index, size))
+}
+
+fn in_range(index: i64, size: usize) -> TractResult<()> {
+    let size = i64::try_from(size).unwrap_or(i64::MAX);
+    match (-size..size).contains(&index) {
+        true => Ok(()),
+        false => Err(TractError::msg(format!("the index {index} is out of range for an axis of {size}"))),
     }
 }
 
