@@ -34,8 +34,8 @@ enum Laid<R: Real> {
 impl<R: Real> Forest<R> {
     /// `None` for an ensemble of more nodes than [`Ensemble::check`] lets through.
     pub fn of(ensemble: &Ensemble, aggregate: Aggregate) -> Option<Self> {
-        let votes = Votes::of(ensemble, aggregate);
-        let payload = |leaf| votes.payload(ensemble, leaf);
+        let (votes, payloads) = Votes::of(ensemble, aggregate);
+        let payload = |leaf: u32| payloads[leaf as usize];
         let laid = match Layout::of(ensemble, payload) {
             Some(layout) => Laid::Narrow(layout),
             None => Laid::Wide(Layout::of(ensemble, payload)?),

@@ -1,47 +1,53 @@
 //! What becomes of the leaves that a row reaches: sums, averages, smallest or largest weights, one per target. Sums are
 //! taken tree by tree in the order of the file and in the precision of the walk, as ONNX Runtime takes them.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+
 use super::ensemble::{Aggregate, Ensemble};
 use super::real::Real;
 
-/// How leaves carry their votes.
+/// How leaves carry their votes. Leaves that vote alike share what is written down of it: a forest that was grown until its
+/// leaves were pure has a million of them and as many different votes as classes, which then stay in the cache.
 #[derive(Debug)]
 pub enum Votes<R: Real> {
     /// All leaves of a tree vote for the same target, and a leaf's payload is the weight itself. Targets by tree.
     Single(Vec<u32>),
     /// Every leaf votes for every target; a payload is the number of a row in this table.
     Table(Vec<R>),
-    /// Anything else; a payload is the number of a leaf. Its votes are those from its start to that of the next leaf.
+    /// Anything else; a payload is the number of a list, whose votes are those from its start to that of the next.
     Lists { starts: Vec<u32>, votes: Vec<(u32, R)> },
 }
 
 impl<R: Real> Votes<R> {
-    pub fn of(ensemble: &Ensemble, aggregate: Aggregate) -> Self {
-        if matches!(aggregate, Aggregate::Sum | Aggregate::Average) {
-            if let Some(targets) = ensemble.target_by_tree() {
-                return Self::Single(targets);
-            }
-            let all = |leaf| ensemble.votes(leaf).len() == ensemble.targets;
-            if (0..ensemble.leaf_count() as u32).all(all) {
-                let mut table = vec![R::default(); ensemble.leaf_count() * ensemble.targets];
-                for (leaf, row) in table.chunks_exact_mut(ensemble.targets).enumerate() {
-                    for vote in ensemble.votes(leaf as u32) {
-                        row[vote.target as usize] = R::of(vote.weight);
-                    }
+    /// The votes, and by leaf what it carries.
+    pub fn of(ensemble: &Ensemble, aggregate: Aggregate) -> (Self, Vec<R::Key>) {
+        let leaves = 0..ensemble.leaf_count() as u32;
+        let sums = matches!(aggregate, Aggregate::Sum | Aggregate::Average);
+        if sums && let Some(targets) = ensemble.target_by_tree() {
+            let weight = |leaf| ensemble.votes(leaf).first().map_or(R::default(), |vote| R::of(vote.weight));
+            return (Self::Single(targets), leaves.map(|leaf| weight(leaf).store()).collect());
+        }
+        let all = leaves.clone().all(|leaf| ensemble.votes(leaf).len() == ensemble.targets);
+        let (different, numbers) = ensemble.different_leaves();
+        let votes = different.iter().map(|leaf| ensemble.votes(*leaf));
+        let votes = if sums && all {
+            let mut table = vec![R::default(); different.len() * ensemble.targets];
+            for (row, votes) in table.chunks_exact_mut(ensemble.targets).zip(votes) {
+                for vote in votes {
+                    row[vote.target as usize] = R::of(vote.weight);
                 }
-                return Self::Table(table);
             }
-        }
-        let votes = ensemble.votes.iter().map(|vote| (vote.target, R::of(vote.weight)));
-        Self::Lists { starts: ensemble.leaves.clone(), votes: votes.collect() }
-    }
-
-    /// What a leaf carries.
-    pub fn payload(&self, ensemble: &Ensemble, leaf: u32) -> R::Key {
-        match self {
-            Self::Single(_) => ensemble.votes(leaf).first().map_or(R::default(), |vote| R::of(vote.weight)).store(),
-            Self::Table(_) | Self::Lists { .. } => R::store_index(leaf),
-        }
+            Self::Table(table)
+        } else {
+            let mut starts = vec![0];
+            starts.extend(votes.clone().scan(0, |end, votes| {
+                *end += votes.len() as u32;
+                Some(*end)
+            }));
+            Self::Lists { starts, votes: votes.flatten().map(|vote| (vote.target, R::of(vote.weight))).collect() }
+        };
+        (votes, numbers.into_iter().map(R::store_index).collect())
     }
 }
 
@@ -120,6 +126,27 @@ impl<R: Real> Scores<R> {
 }
 
 impl Ensemble {
+    /// Leaves of which no two vote alike, and by leaf the number of the one that votes as it does.
+    fn different_leaves(&self) -> (Vec<u32>, Vec<u32>) {
+        let hash = RandomState::new();
+        let bits = |leaf| self.votes(leaf).iter().map(|vote| (vote.target, vote.weight.to_bits()));
+        let (mut known, mut different) = (HashMap::new(), Vec::new());
+        let numbers = (0..self.leaf_count() as u32).map(|leaf| {
+            let next = different.len() as u32;
+            let number = *known.entry(hash.hash_one(bits(leaf).collect::<Vec<_>>())).or_insert(next);
+            match different.get(number as usize) {
+                Some(found) if bits(*found).eq(bits(leaf)) => number,
+                // Also where the votes of two have the same hash: then some that vote alike are told apart.
+                _ => {
+                    different.push(leaf);
+                    next
+                }
+            }
+        });
+        let numbers = numbers.collect();
+        (different, numbers)
+    }
+
     /// The target that all leaves of a tree vote for, by tree; `None` where leaves differ or have more or fewer votes.
     fn target_by_tree(&self) -> Option<Vec<u32>> {
         let mut targets = Vec::with_capacity(self.roots.len());
@@ -134,5 +161,23 @@ impl Ensemble {
             targets.push(found?);
         }
         Some(targets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ensemble::Vote;
+    use super::super::ensemble::tests::stump;
+    use super::*;
+
+    #[test]
+    fn leaves_that_vote_alike_share_a_number() {
+        let mut ensemble = stump(2);
+        ensemble.leaves = (0..=6).collect();
+        let vote = |target, weight| Vote { target, weight };
+        ensemble.votes = vec![vote(0, 1.0), vote(1, 1.0), vote(0, 1.0), vote(0, 0.0), vote(0, -0.0), vote(1, 1.0)];
+        assert_eq!(ensemble.different_leaves(), (vec![0, 1, 3, 4], vec![0, 1, 0, 2, 3, 1]));
+        let (Votes::<f32>::Lists { starts, votes }, carried) = Votes::of(&ensemble, Aggregate::Max) else { panic!("no lists") };
+        assert_eq!((starts.len(), votes.len(), carried), (5, 4, vec![0, 1, 0, 2, 3, 1]));
     }
 }
