@@ -43,7 +43,7 @@ const HEAVY: Duration = Duration::from_millis(20);
 /// Up to this size none is enough for a quick model, as long as a row gets no dearer: what computes several rows at a time, as
 /// trees and small matrix products do, may begin to gain only where it has as many as it takes. Long runs have no use for the
 /// little that they gain so late: their answers come in a burst, which those who are asked beside them notice.
-const SOME: usize = 16;
+const SOME: usize = 64;
 const NO_DEARER: f64 = 1.1;
 
 /// No larger batch is tried once a run takes this long.

@@ -11,7 +11,7 @@ use crate::tensor::Shape;
 
 use super::job::Job;
 use super::profile::Profiles;
-use super::{Independence, Measured, Tuning};
+use super::{Independence, Measured, Tuning, policy};
 
 /// Told about every run.
 pub trait Observer: Send + Sync + 'static {
@@ -68,6 +68,8 @@ pub struct Lane {
     pub gathered: Mutex<VecDeque<Job>>,
     /// Runs in a row that gained nothing by looking for others to share them with, as far as it was tried.
     pub lonely: AtomicU32,
+    /// Runs for which requests were chosen from several, or might have been.
+    chosen: AtomicU32,
     /// Runs right now, wherever they are.
     pub running: AtomicUsize,
     pub split: AtomicU64,
@@ -97,8 +99,13 @@ impl Lane {
     pub fn new(session: Arc<dyn Session>, tuning: Tuning, observer: Box<dyn Observer>) -> Self {
         let profiles = Profiles::new(session.signature());
         let may_batch = tuning.max_batch > 1 && session.signature().is_batched();
-        let (gathered, lonely, running, split) = Default::default();
-        Self { session, tuning, may_batch, profiles, observer, gathered, lonely, running, split }
+        let (gathered, lonely, chosen, running, split) = Default::default();
+        Self { session, tuning, may_batch, profiles, observer, gathered, lonely, chosen, running, split }
+    }
+
+    /// Whether the next run is one to find out by.
+    pub fn next_is_a_try(&self) -> bool {
+        policy::is_a_try(self.chosen.fetch_add(1, Ordering::Relaxed))
     }
 
     pub fn status(&self, waiting_rows: usize) -> Status {

@@ -18,6 +18,12 @@ const JOB_NS: f64 = 2_000.0;
 /// A run that serves the queue nearly as soon and is smaller answers its first requests sooner.
 const NEARLY: f64 = 1.1;
 
+/// Now and then the largest run is made that is believed to serve the queue in so many times the time of the best. Costs at a
+/// size are learned from its runs, and what makes a run dear may not last longer for many rows than for one: a row alone
+/// finds its model, and what reads and writes requests, out of the caches again and again.
+const TRIED: f64 = 1.2;
+const TRIED_EVERY: u32 = 16;
+
 /// Costs are estimates, and machines that others use, too, get slower by a third for a while: a request is taken when it
 /// would be done in this part of the time it has.
 pub const SURE: f64 = 0.7;
@@ -25,7 +31,8 @@ pub const SURE: f64 = 0.7;
 /// A request of many rows is cut for the cores when it takes longer than this.
 const WORTH_SPLITTING: Duration = Duration::from_micros(500);
 
-/// A part takes about this long at most, so that others get their turn and a client that leaves saves the rest.
+/// A part, or a run to find out by, takes about this long at most, so that others get their turn and a client that leaves
+/// saves the rest.
 const LONG_PART: Duration = Duration::from_millis(20);
 
 /// Parts of one request at most.
@@ -53,10 +60,21 @@ pub fn looks_for_company(lonely: u32) -> bool {
     lonely % 128 < 16
 }
 
+/// Whether the run of this number is one to find out by, see [`next_run`].
+pub fn is_a_try(runs: u32) -> bool {
+    runs % TRIED_EVERY == TRIED_EVERY - 1
+}
+
 /// How many of the waiting requests, first come first, make the next run: the number that serves all of them soonest on
-/// `slots` free slots. `waiting` is their numbers of rows; at least one is taken, and no more than `most` rows together
-/// unless the first alone has more.
-pub fn next_run(waiting: impl Iterator<Item = usize>, curve: &Curve, most: usize, slots: usize) -> usize {
+/// `slots` free slots, or, for a try, nearly any larger one. `waiting` is their numbers of rows; at least one is taken, and
+/// no more than `most` rows together unless the first alone has more.
+pub fn next_run(
+    waiting: impl Iterator<Item = usize>,
+    curve: &Curve,
+    most: usize,
+    slots: usize,
+    is_a_try: bool,
+) -> usize {
     // What has not been measured is not tried on somebody's request.
     let most = most.min(curve.largest());
     let (mut all, mut open) = (0usize, true);
@@ -75,7 +93,12 @@ pub fn next_run(waiting: impl Iterator<Item = usize>, curve: &Curve, most: usize
         Some(all.div_ceil(rows.max(1)).div_ceil(slots.max(1)) as f64 * (cost + JOB_NS))
     };
     let best = fits.iter().filter_map(soonest).fold(f64::INFINITY, f64::min);
-    fits.iter().find(|fit| soonest(fit).is_some_and(|time| time <= best * NEARLY)).map_or(1, |&(jobs, _)| jobs)
+    let is_within = |fit: &&(usize, usize), times: f64| soonest(fit).is_some_and(|time| time <= best * times);
+    let is_short = |fit: &&(usize, usize)| curve.expected(size_for(fit.1)).is_some_and(|cost| cost <= LONG_PART);
+    let smallest = || fits.iter().find(|fit| is_within(fit, NEARLY));
+    let tried = fits.iter().rev().filter(|fit| is_a_try && is_short(fit)).find(|fit| is_within(fit, TRIED));
+    let chosen = tried.or_else(smallest);
+    chosen.map_or(1, |&(jobs, _)| jobs)
 }
 
 /// Rows of the parts that a request is cut into; its own number where it stays whole.
@@ -121,7 +144,7 @@ mod tests {
     }
 
     fn run(queue: &[usize], curve: &Curve, slots: usize) -> usize {
-        next_run(queue.iter().copied(), curve, 64, slots)
+        next_run(queue.iter().copied(), curve, 64, slots, false)
     }
 
     #[test]
@@ -153,7 +176,19 @@ mod tests {
         assert_eq!(run(&[1; 8], &curve(&[(1, 680)]), 1), 1);
         assert_eq!(run(&[1; 8], &Curve::default(), 1), 1);
         assert_eq!(run(&[100, 1], &wide(), 1), 1, "a request of more rows than a batch runs alone");
-        assert_eq!(next_run([1; 8].into_iter(), &wide(), 1, 1), 1, "batching is off");
+        assert_eq!(next_run([1; 8].into_iter(), &wide(), 1, 1, false), 1, "batching is off");
+    }
+
+    #[test]
+    fn larger_runs_are_tried_where_little_speaks_against_them() {
+        let forest = curve(&[(1, 14), (2, 22), (4, 45), (8, 90), (16, 180)]);
+        let tried = |queue: &[usize], curve: &Curve| next_run(queue.iter().copied(), curve, 64, 1, true);
+        assert_eq!((run(&[1; 16], &forest, 1), tried(&[1; 16], &forest)), (2, 16));
+        assert_eq!((tried(&[1; 5], &forest), tried(&[1; 8], &conv()), tried(&[1; 64], &wide())), (2, 1, 32));
+        let heavy = curve(&[(1, 6_000), (2, 12_000), (4, 24_000)]);
+        assert_eq!(tried(&[1; 4], &heavy), 2, "others would wait");
+        assert_eq!(tried(&[1; 8], &curve(&[(1, 30_000), (8, 60_000)])), 8, "as it would have been");
+        assert_eq!((0..64).filter(|&run| is_a_try(run)).count(), 4);
     }
 
     #[test]

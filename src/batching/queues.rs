@@ -299,7 +299,8 @@ impl Queues {
             })
             .map(|(at, job)| (at, job.rows))
             .collect();
-        let count = policy::next_run(alike.iter().map(|&(_, rows)| rows), &profile.curve, most, slots);
+        let rows = alike.iter().map(|&(_, rows)| rows);
+        let count = policy::next_run(rows, &profile.curve, most, slots, waiting.lane.next_is_a_try());
         let mut jobs = Vec::with_capacity(count);
         // From the back, so that the places in front stay right.
         for &(at, _) in alike.iter().take(count).rev() {

@@ -177,7 +177,9 @@ mod tests {
         let vote = |target, weight| Vote { target, weight };
         ensemble.votes = vec![vote(0, 1.0), vote(1, 1.0), vote(0, 1.0), vote(0, 0.0), vote(0, -0.0), vote(1, 1.0)];
         assert_eq!(ensemble.different_leaves(), (vec![0, 1, 3, 4], vec![0, 1, 0, 2, 3, 1]));
-        let (Votes::<f32>::Lists { starts, votes }, carried) = Votes::of(&ensemble, Aggregate::Max) else { panic!("no lists") };
+        let (Votes::<f32>::Lists { starts, votes }, carried) = Votes::of(&ensemble, Aggregate::Max) else {
+            panic!("no lists")
+        };
         assert_eq!((starts.len(), votes.len(), carried), (5, 4, vec![0, 1, 0, 2, 3, 1]));
     }
 }
