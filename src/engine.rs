@@ -14,12 +14,15 @@ pub mod samples;
 pub mod tract;
 pub mod trial;
 
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
-use crate::model::{ClassLabels, Dim, EngineChoice, EngineWish, Golden, GraphSummary, Signature};
+use crate::model::{ClassLabels, Digest, Dim, EngineChoice, EngineWish, Golden, GraphSummary, Signature};
 use crate::tensor::{Shape, Tensor};
 
 /// Loads models.
@@ -134,6 +137,9 @@ pub struct ModelSource {
 /// Largest file that is read: the most that the format can hold.
 const LARGEST_FILE: u64 = 2 << 30;
 
+/// Bytes of external data that are digested at once.
+const AT_ONCE: usize = 256 << 10;
+
 impl ModelSource {
     /// Reads a file once and whole.
     pub fn read(file: &Path) -> Result<Self, LoadError> {
@@ -153,6 +159,27 @@ impl ModelSource {
         // A bare name has an empty path before it, which not every reader takes for the current folder.
         let folder = file.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
         Ok(Self { bytes: Bytes::from(bytes), directory: folder.map(Into::into) })
+    }
+
+    /// The digest of the file, and of those with its weights, of which whoever loaded the model has seen to it that they lie in
+    /// the folder. Blocking: reads them.
+    pub fn digest(&self, external_data: &[String]) -> Result<Digest, LoadError> {
+        let mut hash = Sha256::new_with_prefix(&self.bytes);
+        for name in external_data {
+            let unreadable = |error| LoadError::Unreadable(format!("external data file {name:?}: {error}"));
+            let path = self.directory.as_deref().unwrap_or(Path::new("")).join(name);
+            let mut file = BufReader::with_capacity(AT_ONCE, File::open(path).map_err(unreadable)?);
+            loop {
+                let some = file.fill_buf().map_err(unreadable)?;
+                let read = some.len();
+                if read == 0 {
+                    break;
+                }
+                hash.update(some);
+                file.consume(read);
+            }
+        }
+        Ok(Digest(hash.finalize().into()))
     }
 }
 

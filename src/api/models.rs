@@ -223,12 +223,14 @@ struct Graph<'a> {
     producer: &'a str,
     nodes: usize,
     weight_bytes: u64,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    external_data: &'a [String],
 }
 
 impl<'a> Graph<'a> {
     fn of(graph: &'a GraphSummary) -> Self {
-        let GraphSummary { ir_version, opsets, producer, nodes, weight_bytes, .. } = graph;
-        Self { ir_version: *ir_version, opsets, producer, nodes: *nodes, weight_bytes: *weight_bytes }
+        let GraphSummary { ir_version, opsets, producer, nodes, weight_bytes, external_data, .. } = graph;
+        Self { ir_version: *ir_version, opsets, producer, nodes: *nodes, weight_bytes: *weight_bytes, external_data }
     }
 }
 

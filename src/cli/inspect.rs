@@ -5,7 +5,6 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use sha2::{Digest as _, Sha256};
 
 use crate::app::quiet_caught_panics;
 use crate::engine::choice::Choice;
@@ -27,7 +26,6 @@ pub(super) struct Inspect {
 impl Inspect {
     pub(super) fn run(self) -> Result<(), Failure> {
         let source = ModelSource::read(&self.file)?;
-        let digest = Digest(Sha256::digest(&source.bytes).into());
         let size = source.bytes.len();
         quiet_caught_panics();
         let config = super::config(self.engine.in_force()?)?;
@@ -38,10 +36,13 @@ impl Inspect {
             return Err(error.into());
         }
         let mut inspection = engine.inspect(&source)?;
+        let mut external: &[String] = &[];
         if let Ok(loaded) = &loaded {
             // Completed by what the engine infers, which is what clients will see.
             inspection.signature = Ok(loaded.session.signature().clone());
+            external = &loaded.session.graph().external_data;
         }
+        let digest = source.digest(external)?;
         say(report(&inspection, digest, size)?.trim_end())?;
         match loaded {
             Ok(loaded) => {
@@ -63,6 +64,9 @@ fn report(inspection: &Inspection, digest: Digest, size: usize) -> Result<String
     writeln!(text, "digest    sha256:{digest}")?;
     writeln!(text, "size      {size} bytes, {} of them weights", graph.weight_bytes)?;
     writeln!(text, "format    ONNX IR {}, opsets {}", graph.ir_version, opsets.join(", "))?;
+    for name in &graph.external_data {
+        writeln!(text, "weights   in {name}")?;
+    }
     let optional = [("producer", &graph.producer), ("graph", &graph.graph_name), ("about", &graph.description)];
     for (key, value) in optional.into_iter().filter(|(_, value)| !value.is_empty()) {
         writeln!(text, "{key:<9} {value}")?;

@@ -36,4 +36,6 @@ pub struct GraphSummary {
     pub nodes: usize,
     /// Bytes of the weights stored in the graph.
     pub weight_bytes: u64,
+    /// Files beside it with weights, as it names them, in alphabetical order.
+    pub external_data: Vec<String>,
 }

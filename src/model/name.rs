@@ -68,7 +68,8 @@ impl fmt::Display for Version {
     }
 }
 
-/// SHA-256 of the bytes of the `.onnx` file, printed as lowercase hexadecimal.
+/// SHA-256 of the bytes of the `.onnx` file and, after them, of the files that hold its external data, if any. Printed as
+/// lowercase hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest(pub [u8; 32]);
 

@@ -7,12 +7,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
-use sha2::{Digest as _, Sha256};
 
 use crate::batching::Pool;
 use crate::engine::{Engine, Loaded, ModelSource, Wishes, trial};
 use crate::memory;
-use crate::model::{Description, Digest, ModelId, ModelName, Version};
+use crate::model::{Description, ModelId, ModelName, Version};
 use crate::telemetry::Metrics;
 
 use super::manifest::read_card;
@@ -135,7 +134,6 @@ impl Registry {
         };
         // The bytes are read once, so that what is digested is what is run.
         let source = ModelSource::read(&entry.file).map_err(|error| error.to_string())?;
-        let digest = Digest(Sha256::digest(&source.bytes).into());
         let card = read_card(&entry.manifests).map_err(|error| error.to_string())?;
         let read = begun.elapsed();
         phase("read", read);
@@ -153,6 +151,7 @@ impl Registry {
                 "model.toml: cache: the answers depend on chance at node {node:?}, so none can be kept"
             ));
         }
+        let digest = source.digest(&session.graph().external_data).map_err(|error| error.to_string())?;
         let prepared = begun.elapsed();
         phase("prepare", prepared - read);
 

@@ -160,6 +160,19 @@ fn headers_tell_who_answered_and_how_long_it_took() {
 }
 
 #[test]
+fn the_digest_covers_weights_in_other_files() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models/external_data");
+    let server = start(&[folder.to_str().expect("a path")]);
+    let whole =
+        ["model.onnx", "weights.bin"].map(|name| std::fs::read(folder.join("1").join(name)).expect("a file")).concat();
+    let digest: String = Sha256::digest(whole).iter().map(|byte| format!("{byte:02x}")).collect();
+    let reply = server.send("POST", "/predict", &[("content-type", JSON)], b"[[1, 2, 3]]");
+    assert_eq!(reply.header("x-model-digest"), Some(&*format!("sha256:{digest}")), "{}", reply.text());
+    let listed = server.get("/models").json();
+    assert_eq!(listed["models"][0]["versions"][0]["graph"]["external_data"], json!(["weights.bin"]), "{listed}");
+}
+
+#[test]
 fn the_answer_may_be_an_array_of_bytes() {
     let server = start(&["models/diabetes"]);
     let body = br#"{"instances": [[54, 2, 36.1, 115, 163, 98.4, 43, 4, 4.6821, 101]]}"#;

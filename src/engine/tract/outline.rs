@@ -13,8 +13,7 @@ mod trace;
 use bytes::{Buf, Bytes};
 use prost::Message;
 use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};
-use tract_onnx::pb::tensor_proto::DataLocation;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, type_proto};
+use tract_onnx::pb::{GraphProto, ValueInfoProto, type_proto};
 
 pub use self::guards::{Guards, Suspect};
 pub use super::proto::{DeclaredOutput, unnamed};
@@ -42,8 +41,6 @@ pub struct Outline {
     pub outputs: Vec<DeclaredOutput>,
     /// What the model has to be given for it to answer at all.
     pub categories: Categories,
-    /// Files with weights, as the model names them.
-    pub external: Vec<String>,
     pub guards: Guards,
 }
 
@@ -51,8 +48,7 @@ impl Outline {
     pub fn of(source: &ModelSource) -> Result<Self, LoadError> {
         let mut model = proto::decode(&source.bytes)?;
         let summary = proto::summary(&model);
-        let external = external(&model);
-        if source.directory.is_none() && !external.is_empty() {
+        if source.directory.is_none() && !summary.external_data.is_empty() {
             return Err(proto::no_folder());
         }
         let graph = model.graph.as_mut().ok_or_else(proto::no_graph)?;
@@ -63,7 +59,7 @@ impl Outline {
         let categories = Categories::of(graph, &inputs);
         let guards = Guards::of(graph, &model.functions, model.ir_version)?;
         let bytes = spliced(&source.bytes, graph, &maps)?;
-        Ok(Self { bytes, summary, classes, inputs, outputs, categories, external, guards })
+        Ok(Self { bytes, summary, classes, inputs, outputs, categories, guards })
     }
 
     /// Shapes to prepare a model with; see [`interface::samples`].
@@ -84,30 +80,6 @@ pub fn inspect(source: &ModelSource) -> Result<Inspection, LoadError> {
     let signature =
         outline.map(|outline| proto::Declared { inputs: outline.inputs, outputs: outline.outputs }.signature());
     Ok(Inspection { graph: proto::summary(&model), signature: signature.map(|s: Signature| s), operators })
-}
-
-/// The files that hold weights, those of functions too.
-fn external(model: &ModelProto) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut look = |weights: &[TensorProto], nodes: &[NodeProto]| {
-        let constants = nodes.iter().flat_map(|node| &node.attribute);
-        let constants = constants.flat_map(|attribute| attribute.t.iter().chain(&attribute.tensors));
-        for tensor in weights.iter().chain(constants) {
-            if tensor.data_location == Some(DataLocation::External as i32) {
-                let location = tensor.external_data.iter().find(|entry| entry.key == "location");
-                found.extend(location.map(|entry| entry.value.clone()));
-            }
-        }
-    };
-    model.functions.iter().for_each(|function| look(&[], &function.node));
-    let inner = model.functions.iter().flat_map(|function| &function.node).flat_map(|node| &node.attribute);
-    let inner = inner.flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
-    for graph in model.graph.iter().chain(inner) {
-        proto::walk(graph, &mut |graph| look(&graph.initializer, &graph.node));
-    }
-    found.sort();
-    found.dedup();
-    found
 }
 
 /// The file with its inputs, outputs and former `ZipMap`s as `graph` has them now.

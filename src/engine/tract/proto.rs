@@ -67,7 +67,32 @@ pub fn summary(model: &ModelProto) -> GraphSummary {
         metadata: metadata.collect::<BTreeMap<_, _>>(),
         nodes,
         weight_bytes,
+        external_data: external_data(model),
     }
+}
+
+/// The files that hold weights, as the model names them, those of functions too.
+fn external_data(model: &ModelProto) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut look = |weights: &[TensorProto], nodes: &[NodeProto]| {
+        let constants = nodes.iter().flat_map(|node| &node.attribute);
+        let constants = constants.flat_map(|attribute| attribute.t.iter().chain(&attribute.tensors));
+        for tensor in weights.iter().chain(constants) {
+            if tensor.data_location == Some(DataLocation::External as i32) {
+                let location = tensor.external_data.iter().find(|entry| entry.key == "location");
+                found.extend(location.map(|entry| entry.value.clone()));
+            }
+        }
+    };
+    model.functions.iter().for_each(|function| look(&[], &function.node));
+    let inner = model.functions.iter().flat_map(|function| &function.node).flat_map(|node| &node.attribute);
+    let inner = inner.flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
+    for graph in model.graph.iter().chain(inner) {
+        walk(graph, &mut |graph| look(&graph.initializer, &graph.node));
+    }
+    found.sort();
+    found.dedup();
+    found
 }
 
 /// Calls `visit` for a graph and every graph inside its nodes. The decoder's recursion limit bounds the depth.
