@@ -132,7 +132,7 @@ impl Registry {
         let phase = |phase: &str, took: Duration| {
             self.metrics.model_phase_took(entry.name.as_str(), &entry.version.to_string(), phase, took);
         };
-        // The bytes are read once, so that what is digested is what is run.
+        // The bytes are read once, so that what is digested is what is run; weights in other files are read again for it.
         let source = ModelSource::read(&entry.file).map_err(|error| error.to_string())?;
         let card = read_card(&entry.manifests).map_err(|error| error.to_string())?;
         let read = begun.elapsed();

@@ -71,18 +71,26 @@ pub fn summary(model: &ModelProto) -> GraphSummary {
     }
 }
 
-/// The files that hold weights, as the model names them, those of functions too.
+/// The files that hold weights, as the model names them.
 fn external_data(model: &ModelProto) -> Vec<String> {
+    let location = |tensor: &TensorProto| {
+        let location = tensor.external_data.iter().find(|entry| entry.key == "location");
+        location.map(|entry| entry.value.clone())
+    };
+    let mut found: Vec<String> = external_tensors(model).into_iter().filter_map(location).collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// Stored tensors that live in another file, those of functions too.
+fn external_tensors(model: &ModelProto) -> Vec<&TensorProto> {
     let mut found = Vec::new();
-    let mut look = |weights: &[TensorProto], nodes: &[NodeProto]| {
-        let constants = nodes.iter().flat_map(|node| &node.attribute);
+    let mut look = |weights, nodes| {
+        let constants = <[NodeProto]>::iter(nodes).flat_map(|node| &node.attribute);
         let constants = constants.flat_map(|attribute| attribute.t.iter().chain(&attribute.tensors));
-        for tensor in weights.iter().chain(constants) {
-            if tensor.data_location == Some(DataLocation::External as i32) {
-                let location = tensor.external_data.iter().find(|entry| entry.key == "location");
-                found.extend(location.map(|entry| entry.value.clone()));
-            }
-        }
+        let stored = <[TensorProto]>::iter(weights).chain(constants);
+        found.extend(stored.filter(|tensor| tensor.data_location == Some(DataLocation::External as i32)));
     };
     model.functions.iter().for_each(|function| look(&[], &function.node));
     let inner = model.functions.iter().flat_map(|function| &function.node).flat_map(|node| &node.attribute);
@@ -90,8 +98,6 @@ fn external_data(model: &ModelProto) -> Vec<String> {
     for graph in model.graph.iter().chain(inner) {
         walk(graph, &mut |graph| look(&graph.initializer, &graph.node));
     }
-    found.sort();
-    found.dedup();
     found
 }
 
@@ -144,16 +150,7 @@ pub fn datatype(onnx: OnnxType) -> Option<DataType> {
 
 /// Whether some stored tensor lives in another file.
 pub fn has_external_data(model: &ModelProto) -> bool {
-    let external = |tensor: &TensorProto| tensor.data_location == Some(DataLocation::External as i32);
-    let mut found = false;
-    if let Some(graph) = &model.graph {
-        walk(graph, &mut |graph| {
-            let constants =
-                graph.node.iter().flat_map(|node| &node.attribute).filter_map(|attribute| attribute.t.as_ref());
-            found |= graph.initializer.iter().chain(constants).any(external);
-        });
-    }
-    found
+    !external_tensors(model).is_empty()
 }
 
 /// The inputs a caller gives, by position in the graph: those that are not weights.

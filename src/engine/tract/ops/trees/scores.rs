@@ -2,7 +2,7 @@
 //! taken tree by tree in the order of the file and in the precision of the walk, as ONNX Runtime takes them.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
 use super::ensemble::{Aggregate, Ensemble};
 use super::real::Real;
@@ -28,10 +28,9 @@ impl<R: Real> Votes<R> {
             let weight = |leaf| ensemble.votes(leaf).first().map_or(R::default(), |vote| R::of(vote.weight));
             return (Self::Single(targets), leaves.map(|leaf| weight(leaf).store()).collect());
         }
-        let all = leaves.clone().all(|leaf| ensemble.votes(leaf).len() == ensemble.targets);
         let (different, numbers) = ensemble.different_leaves();
         let votes = different.iter().map(|leaf| ensemble.votes(*leaf));
-        let votes = if sums && all {
+        let votes = if sums && votes.clone().all(|votes| votes.len() == ensemble.targets) {
             let mut table = vec![R::default(); different.len() * ensemble.targets];
             for (row, votes) in table.chunks_exact_mut(ensemble.targets).zip(votes) {
                 for vote in votes {
@@ -128,12 +127,17 @@ impl<R: Real> Scores<R> {
 impl Ensemble {
     /// Leaves of which no two vote alike, and by leaf the number of the one that votes as it does.
     fn different_leaves(&self) -> (Vec<u32>, Vec<u32>) {
-        let hash = RandomState::new();
+        let state = RandomState::new();
         let bits = |leaf| self.votes(leaf).iter().map(|vote| (vote.target, vote.weight.to_bits()));
+        let hash = |leaf| {
+            let mut hasher = state.build_hasher();
+            bits(leaf).for_each(|vote| vote.hash(&mut hasher));
+            hasher.finish()
+        };
         let (mut known, mut different) = (HashMap::new(), Vec::new());
         let numbers = (0..self.leaf_count() as u32).map(|leaf| {
             let next = different.len() as u32;
-            let number = *known.entry(hash.hash_one(bits(leaf).collect::<Vec<_>>())).or_insert(next);
+            let number = *known.entry(hash(leaf)).or_insert(next);
             match different.get(number as usize) {
                 Some(found) if bits(*found).eq(bits(leaf)) => number,
                 // Also where the votes of two have the same hash: then some that vote alike are told apart.
