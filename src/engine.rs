@@ -5,6 +5,7 @@
 pub mod admission;
 pub mod answers;
 pub mod choice;
+mod external;
 pub mod fake;
 pub mod guard;
 #[cfg(feature = "onnxruntime")]
@@ -161,13 +162,11 @@ impl ModelSource {
         Ok(Self { bytes: Bytes::from(bytes), directory: folder.map(Into::into) })
     }
 
-    /// The digest of the file, and of those with its weights, of which whoever loaded the model has seen to it that they lie in
-    /// the folder. Blocking: reads them.
+    /// The digest of the file, and of those with its weights. Blocking: reads them.
     pub fn digest(&self, external_data: &[String]) -> Result<Digest, LoadError> {
         let mut hash = Sha256::new_with_prefix(&self.bytes);
-        for name in external_data {
+        for (name, path) in external_data.iter().zip(self.external_files(external_data)?) {
             let unreadable = |error| LoadError::Unreadable(format!("external data file {name:?}: {error}"));
-            let path = self.directory.as_deref().unwrap_or(Path::new("")).join(name);
             let mut file = BufReader::with_capacity(AT_ONCE, File::open(path).map_err(unreadable)?);
             loop {
                 let some = file.fill_buf().map_err(unreadable)?;

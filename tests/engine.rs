@@ -205,6 +205,10 @@ fn external_data_is_read_from_the_models_folder_and_nowhere_else() {
     assert!(matches!(Tract::default().load(&homeless), Err(LoadError::Interface(_))));
     let error = refusal(&own("data_outside")).to_string();
     assert!(error.contains("inside the model directory"), "{error}");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let lonely = ModelSource { directory: Some(elsewhere.path().into()), ..source(&file) };
+    let error = Tract::default().load(&lonely).err().unwrap().to_string();
+    assert!(error.contains("\"weights.bin\": it is not in the model's folder"), "{error}");
 }
 
 // --- recurrent models ------------------------------------------------------------------------------------------------

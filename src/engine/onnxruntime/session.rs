@@ -44,7 +44,7 @@ impl OnnxRuntimeSession {
         threads: usize,
     ) -> Result<Self, LoadError> {
         refuse(&outline.guards)?;
-        let external = files::read(source.directory.as_deref(), &outline.summary.external_data)?;
+        let external = files::read(source, &outline.summary.external_data)?;
         let stored_bytes = outline.summary.weight_bytes.max(outline.bytes.len() as u64);
         let bytes = std::mem::take(&mut outline.bytes);
         let recipe = Recipe { environment: environment.clone(), bytes: bytes.into(), external, threads };

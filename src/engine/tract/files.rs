@@ -1,6 +1,6 @@
-//! External data: weights in files beside the model. tract has already made sure that the path stays inside the model's
-//! folder, symbolic links included; this reads exactly the asked range of a regular file, and maps nothing into memory,
-//! so that a file cut short while it is read is an error and not a signal.
+//! External data: weights in files beside the model, which have been found to lie in its folder, symbolic links included.
+//! This reads exactly the asked range of a regular file, and maps nothing into memory, so that a file cut short while it
+//! is read is an error and not a signal.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};

@@ -19,6 +19,7 @@ pub fn load(source: &ModelSource, config: &Config) -> Result<TractSession, LoadE
     let mut model = proto::decode(&source.bytes)?;
     limits::check(&model, &config.limits)?;
     let summary = proto::summary(&model);
+    source.external_files(&summary.external_data)?;
     let calls = !model.functions.is_empty();
     let notes = rewrite::rewrite(&mut model, &source.bytes)?;
     if calls {
@@ -85,9 +86,6 @@ fn framework() -> Onnx {
 
 fn parse(onnx: &Onnx, model: &ModelProto, source: &ModelSource, blame: &Blame) -> Result<ParseResult, LoadError> {
     let folder = match &source.directory {
-        None if proto::has_external_data(model) => {
-            return Err(proto::no_folder());
-        }
         None => None,
         Some(folder) => Some(folder.to_str().ok_or_else(|| {
             LoadError::Interface(format!("the path of its folder is no valid UTF-8: {}", folder.display()))

@@ -48,9 +48,7 @@ impl Outline {
     pub fn of(source: &ModelSource) -> Result<Self, LoadError> {
         let mut model = proto::decode(&source.bytes)?;
         let summary = proto::summary(&model);
-        if source.directory.is_none() && !summary.external_data.is_empty() {
-            return Err(proto::no_folder());
-        }
+        source.external_files(&summary.external_data)?;
         let graph = model.graph.as_mut().ok_or_else(proto::no_graph)?;
         let maps: Vec<bool> = graph.node.iter().map(zipmap::is_zipmap).collect();
         let classes = zipmap::drop(graph)?;

@@ -31,12 +31,6 @@ pub fn no_graph() -> LoadError {
     LoadError::Malformed("it holds no graph".into())
 }
 
-pub fn no_folder() -> LoadError {
-    LoadError::Interface(
-        "its weights are in another file, and it came without a folder to look in; save it as one file".into(),
-    )
-}
-
 /// What the file says about itself.
 pub fn summary(model: &ModelProto) -> GraphSummary {
     let opsets = model.opset_import.iter().map(|opset| (domain(&opset.domain).to_owned(), opset.version));
@@ -71,13 +65,13 @@ pub fn summary(model: &ModelProto) -> GraphSummary {
     }
 }
 
-/// The files that hold weights, as the model names them.
+/// The files that hold weights, as the model names them: with no name where it gives none.
 fn external_data(model: &ModelProto) -> Vec<String> {
     let location = |tensor: &TensorProto| {
         let location = tensor.external_data.iter().find(|entry| entry.key == "location");
-        location.map(|entry| entry.value.clone())
+        location.map_or_else(String::new, |entry| entry.value.clone())
     };
-    let mut found: Vec<String> = external_tensors(model).into_iter().filter_map(location).collect();
+    let mut found: Vec<String> = external_tensors(model).into_iter().map(location).collect();
     found.sort();
     found.dedup();
     found
@@ -146,11 +140,6 @@ pub fn datatype(onnx: OnnxType) -> Option<DataType> {
         OnnxType::String => DataType::Bytes,
         _ => return None,
     })
-}
-
-/// Whether some stored tensor lives in another file.
-pub fn has_external_data(model: &ModelProto) -> bool {
-    !external_tensors(model).is_empty()
 }
 
 /// The inputs a caller gives, by position in the graph: those that are not weights.
