@@ -148,7 +148,10 @@ impl Catalog {
     }
 }
 
-/// What a folder of models says of itself as a whole.
+/// The file's name in which a folder of models says something of itself as a whole.
+const REPOSITORY: &str = "repository.toml";
+
+/// What it says.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Repository {
@@ -157,7 +160,7 @@ struct Repository {
 }
 
 fn read_default(source: &Path) -> Result<Option<ModelName>, CatalogError> {
-    let path = source.join("repository.toml");
+    let path = source.join(REPOSITORY);
     let wrong = |reason: String| CatalogError::Repository { path: path.clone(), reason };
     if !path.is_file() {
         return Ok(None);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::model::Version;
 
 use super::listing::{Listing, find_below, folder_name, io_error, stem, version_meant, version_of};
-use super::{CatalogError, Entry};
+use super::{CatalogError, Entry, REPOSITORY};
 
 /// Other files of a folder that a message names.
 const NAMED: usize = 3;
@@ -18,6 +18,8 @@ const NAMED: usize = 3;
 pub(super) struct Found {
     pub entries: Vec<Entry>,
     pub warnings: Vec<String>,
+    /// Files with settings, of models or of whatever else.
+    settings: Vec<PathBuf>,
 }
 
 pub(super) fn scan_source(source: &Path) -> Result<Found, CatalogError> {
@@ -34,6 +36,7 @@ pub(super) fn scan_source(source: &Path) -> Result<Found, CatalogError> {
     }
     let listing = Listing::read(source)?;
     found.model_folder(source, &listing)?;
+    found.settings.retain(|file| *file != source.join(REPOSITORY));
     for (path, error) in broken_others(&listing) {
         if error.kind() == io::ErrorKind::PermissionDenied {
             return Err(unreadable(path, io::Error::new(error.kind(), error.to_string())));
@@ -54,13 +57,14 @@ pub(super) fn scan_source(source: &Path) -> Result<Found, CatalogError> {
             found.subfolder(folder, &inner)?;
         }
     }
+    found.say_what_nobody_reads();
     Ok(found)
 }
 
 impl Found {
     /// A folder right in the source: one model, if anything.
     fn subfolder(&mut self, folder: &Path, listing: &Listing) -> Result<(), CatalogError> {
-        let before = self.entries.len();
+        let (before, settings) = (self.entries.len(), self.settings.len());
         self.model_folder(folder, listing)?;
         for (path, error) in broken_others(listing) {
             self.pass_over(path, error);
@@ -81,6 +85,7 @@ impl Found {
         if self.entries.len() > before {
             return Ok(());
         }
+        self.settings.truncate(settings);
         match find_below(folder) {
             Some(file) => Err(CatalogError::TooDeep { folder: folder.to_owned(), file }),
             None => Ok(()),
@@ -89,6 +94,7 @@ impl Found {
 
     /// What a folder holds as a model: its versions in numbered folders, or `model.onnx` right in it; or bare files.
     fn model_folder(&mut self, folder: &Path, listing: &Listing) -> Result<(), CatalogError> {
+        self.settings.extend(listing.settings(folder));
         for file in &listing.models {
             self.entries.push(if stem(file) == "model" {
                 entry(folder_name(folder), Version(1), file, vec![folder.join("model.toml")])?
@@ -113,6 +119,7 @@ impl Found {
             Ok(listing) => listing,
             Err(error) => return self.unusable(folder, version, error.to_string()),
         };
+        self.settings.extend(listing.settings(version_folder));
         let files = &listing.models;
         let Some(file) = files.iter().find(|file| stem(file) == "model").or(files.first()) else {
             return self.unusable(folder, version, nothing_in(version_folder, &listing));
@@ -146,6 +153,15 @@ impl Found {
         let entry = entry(folder_name(folder), version, &file, manifests(folder, version))?;
         self.entries.push(Entry { problem: Some(reason), ..entry });
         Ok(())
+    }
+
+    /// A manifest with a wrong name, or in a wrong place, would leave a model without what it asks for.
+    fn say_what_nobody_reads(&mut self) {
+        for file in std::mem::take(&mut self.settings) {
+            if !self.entries.iter().any(|entry| entry.manifests.contains(&file)) {
+                self.pass_over(&file, "settings of a model are in model.toml in its folder, or in x.toml beside x.onnx");
+            }
+        }
     }
 
     fn pass_over(&mut self, path: &Path, why: impl std::fmt::Display) {

@@ -52,6 +52,12 @@ impl Listing {
         Ok(listing)
     }
 
+    /// Files that may be meant as manifests.
+    pub fn settings(&self, folder: &Path) -> impl Iterator<Item = PathBuf> {
+        let named_so = |name: &&String| Path::new(name).extension().is_some_and(|extension| extension == "toml");
+        self.others.iter().filter(named_so).map(move |name| folder.join(name))
+    }
+
     /// Whether it holds a folder, or a link to one, that is called as a version is.
     pub fn has_versions(&self) -> bool {
         let broken = self.broken.iter().map(|(path, _)| path);

@@ -109,6 +109,32 @@ fn mounted_volumes_are_read_through_their_links() {
 }
 
 #[test]
+fn settings_that_nobody_reads_are_named() {
+    let root = folder(&[
+        "repository.toml",
+        "flat.onnx",
+        "flat.toml",
+        "wrong.toml",
+        "iris/1/model.onnx",
+        "iris/1/model.toml",
+        "iris/1/iris.toml",
+        "iris/model.toml",
+        "iris/Model.toml",
+        "wine/repository.toml",
+        "wine/wine.onnx",
+        "tools/pyproject.toml",
+    ]);
+    let catalog = scan(root.path(), &["."]).unwrap();
+    let of = |warning: &String| {
+        let (path, why) = warning.split_once(" is passed over: ").unwrap();
+        assert!(why.contains("model.toml"), "{why}");
+        Path::new(path).strip_prefix(root.path().canonicalize().unwrap()).unwrap().display().to_string()
+    };
+    let named: Vec<String> = catalog.warnings.iter().map(of).collect();
+    assert_eq!(named, ["wrong.toml", "iris/Model.toml", "iris/1/iris.toml", "wine/repository.toml"]);
+}
+
+#[test]
 fn warnings_name_what_was_passed_over() {
     let root = folder(&["iris/1/model.onnx", "iris/v2/README"]);
     let catalog = scan(root.path(), &["."]).unwrap();
