@@ -44,7 +44,7 @@ const HEAVY: Duration = Duration::from_millis(20);
 /// trees and small matrix products do, may begin to gain only where it has as many as it takes. Long runs have no use for the
 /// little that they gain so late: their answers come in a burst, which those who are asked beside them notice.
 const SOME: usize = 64;
-const NO_DEARER: f64 = 1.1;
+const NO_DEARER: f64 = 1.25;
 
 /// No larger batch is tried once a run takes this long.
 const LONG_RUN: Duration = Duration::from_millis(500);
@@ -128,6 +128,12 @@ impl Calibration {
             && let Some(output) = sized_by_text(lane.session.signature())
         {
             self.profile.refute(format!("the size of the output {output:?} follows from the texts"));
+            return None;
+        }
+        if rows > 1
+            && let Some(together) = &lane.session.graph().takes_rows_together
+        {
+            self.profile.refute(together.clone());
             return None;
         }
         let inputs = self.batch(rows)?;

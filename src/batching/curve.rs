@@ -23,6 +23,11 @@ pub fn size_for(rows: usize) -> usize {
 const MOVES: f64 = 0.1;
 const OF_ITS_SIZE: f64 = 0.1;
 
+/// Of a run after so many of other sizes more is put down to its size: they have just shown what pace it is, and it comes too
+/// seldom to be learned by small steps that fade in between.
+const SELDOM: u64 = 8;
+const OF_A_SELDOM_SIZE: f64 = 0.5;
+
 /// What a size has shown of itself fades by this much with every run: where no other size is run, it says nothing.
 const FADES: f64 = 0.0005;
 
@@ -42,6 +47,7 @@ const FIRST_RUNS: u64 = 3;
 pub struct Curve {
     points: [Point; SIZES.len()],
     pace: Factor,
+    runs: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +60,8 @@ struct Point {
     own: Factor,
     calibrated: AtomicBool,
     runs: AtomicU64,
+    /// Which run of all sizes was its last.
+    last: AtomicU64,
 }
 
 impl Point {
@@ -147,12 +155,18 @@ impl Curve {
         let at = SIZES.partition_point(|&size| size <= rows).saturating_sub(1);
         let point = &self.points[at];
         let runs = point.runs.fetch_add(1, Ordering::Relaxed) + 1;
+        let number = self.runs.fetch_add(1, Ordering::Relaxed);
+        let is_seldom = number.saturating_sub(point.last.swap(number, Ordering::Relaxed)) > SELDOM;
         let is_new = !point.is_calibrated() && runs <= FIRST_RUNS;
         let Some(expected) = point.measured().filter(|_| !is_new).and_then(|_| self.nanoseconds(rows)) else {
             return self.begin(at, took * SIZES[at] as f64 / rows.max(1) as f64, runs);
         };
         let moved = 1.0 + MOVES * ((took / expected).min(OUTLIER) - 1.0);
-        let of_its_size = moved.powf(if point.is_calibrated() { OF_ITS_SIZE } else { OF_AN_UNTIMED_SIZE });
+        let of_its_size = moved.powf(match (point.is_calibrated(), is_seldom) {
+            (false, _) => OF_AN_UNTIMED_SIZE,
+            (true, true) => OF_A_SELDOM_SIZE,
+            (true, false) => OF_ITS_SIZE,
+        });
         let before = point.own.get();
         point.own.set(before * of_its_size);
         self.points.iter().for_each(Point::fade);

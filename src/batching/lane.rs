@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::engine::Session;
 use crate::tensor::Shape;
 
+use super::curve::Curve;
 use super::job::Job;
 use super::profile::Profiles;
 use super::{Independence, Measured, Tuning, policy};
@@ -57,6 +58,9 @@ impl How {
     }
 }
 
+/// No more are made up for: enough for two of the largest runs.
+const MOST_UNTRIED: usize = 32 << 10;
+
 pub struct Lane {
     pub session: Arc<dyn Session>,
     pub tuning: Tuning,
@@ -70,6 +74,8 @@ pub struct Lane {
     pub lonely: AtomicU32,
     /// Runs for which requests were chosen from several, or might have been.
     chosen: AtomicU32,
+    /// Rows that were not run to find out what it costs, and not yet made up for.
+    untried: AtomicUsize,
     /// Runs right now, wherever they are.
     pub running: AtomicUsize,
     pub split: AtomicU64,
@@ -99,13 +105,24 @@ impl Lane {
     pub fn new(session: Arc<dyn Session>, tuning: Tuning, observer: Box<dyn Observer>) -> Self {
         let profiles = Profiles::new(session.signature());
         let may_batch = tuning.max_batch > 1 && session.signature().is_batched();
-        let (gathered, lonely, chosen, running, split) = Default::default();
-        Self { session, tuning, may_batch, profiles, observer, gathered, lonely, chosen, running, split }
+        let (gathered, lonely, chosen, untried, running, split) = Default::default();
+        Self { session, tuning, may_batch, profiles, observer, gathered, lonely, chosen, untried, running, split }
     }
 
-    /// Whether the next run is one to find out by.
-    pub fn next_is_a_try(&self) -> bool {
-        policy::is_a_try(self.chosen.fetch_add(1, Ordering::Relaxed))
+    /// How many of those that wait make the next run; see [`policy::next_run`].
+    pub fn next_run(&self, waiting: impl Iterator<Item = usize>, curve: &Curve, most: usize, slots: usize) -> usize {
+        let untried = self.untried.load(Ordering::Relaxed);
+        let try_after = policy::is_a_try(self.chosen.fetch_add(1, Ordering::Relaxed)).then_some(untried);
+        let next = policy::next_run(waiting, curve, most, slots, try_after);
+        // A lost race makes the next try come a little later.
+        self.untried.store(
+            match next.is_a_try {
+                true => untried.saturating_sub(next.rows * policy::BETWEEN_TRIES),
+                false => untried.saturating_add(next.rows).min(MOST_UNTRIED),
+            },
+            Ordering::Relaxed,
+        );
+        next.jobs
     }
 
     pub fn status(&self, waiting_rows: usize) -> Status {

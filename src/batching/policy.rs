@@ -24,6 +24,9 @@ const NEARLY: f64 = 1.1;
 const TRIED: f64 = 1.2;
 const TRIED_EVERY: u32 = 16;
 
+/// For each row of such a run there are so many of others, so that little is lost where the belief is wrong.
+pub const BETWEEN_TRIES: usize = 15;
+
 /// Costs are estimates, and machines that others use, too, get slower by a third for a while: a request is taken when it
 /// would be done in this part of the time it has.
 pub const SURE: f64 = 0.7;
@@ -66,15 +69,15 @@ pub fn is_a_try(runs: u32) -> bool {
 }
 
 /// How many of the waiting requests, first come first, make the next run: the number that serves all of them soonest on
-/// `slots` free slots, or, for a try, nearly any larger one. `waiting` is their numbers of rows; at least one is taken, and
-/// no more than `most` rows together unless the first alone has more.
+/// `slots` free slots, or, for a try after so many rows, nearly any larger one. `waiting` is their numbers of rows; at least
+/// one is taken, and no more than `most` rows together unless the first alone has more.
 pub fn next_run(
     waiting: impl Iterator<Item = usize>,
     curve: &Curve,
     most: usize,
     slots: usize,
-    is_a_try: bool,
-) -> usize {
+    try_after: Option<usize>,
+) -> NextRun {
     // What has not been measured is not tried on somebody's request.
     let most = most.min(curve.largest());
     let (mut all, mut open) = (0usize, true);
@@ -96,9 +99,22 @@ pub fn next_run(
     let is_within = |fit: &&(usize, usize), times: f64| soonest(fit).is_some_and(|time| time <= best * times);
     let is_short = |fit: &&(usize, usize)| curve.expected(size_for(fit.1)).is_some_and(|cost| cost <= LONG_PART);
     let smallest = || fits.iter().find(|fit| is_within(fit, NEARLY));
-    let tried = fits.iter().rev().filter(|fit| is_a_try && is_short(fit)).find(|fit| is_within(fit, TRIED));
-    let chosen = tried.or_else(smallest);
-    chosen.map_or(1, |&(jobs, _)| jobs)
+    let tried = try_after.and_then(|since| {
+        let largest = fits.iter().rev().filter(is_short).find(|fit| is_within(fit, TRIED));
+        largest.filter(|(_, rows)| rows * BETWEEN_TRIES <= since)
+    });
+    let smallest = smallest().copied().unwrap_or((1, 0));
+    let (jobs, rows) = tried.copied().unwrap_or(smallest);
+    NextRun { jobs, rows, is_a_try: rows > smallest.1 }
+}
+
+/// The first of those that wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextRun {
+    pub jobs: usize,
+    pub rows: usize,
+    /// Whether it is made to find out what it costs.
+    pub is_a_try: bool,
 }
 
 /// Rows of the parts that a request is cut into; its own number where it stays whole.
@@ -144,7 +160,7 @@ mod tests {
     }
 
     fn run(queue: &[usize], curve: &Curve, slots: usize) -> usize {
-        next_run(queue.iter().copied(), curve, 64, slots, false)
+        next_run(queue.iter().copied(), curve, 64, slots, None).jobs
     }
 
     #[test]
@@ -176,13 +192,13 @@ mod tests {
         assert_eq!(run(&[1; 8], &curve(&[(1, 680)]), 1), 1);
         assert_eq!(run(&[1; 8], &Curve::default(), 1), 1);
         assert_eq!(run(&[100, 1], &wide(), 1), 1, "a request of more rows than a batch runs alone");
-        assert_eq!(next_run([1; 8].into_iter(), &wide(), 1, 1, false), 1, "batching is off");
+        assert_eq!(next_run([1; 8].into_iter(), &wide(), 1, 1, None).jobs, 1, "batching is off");
     }
 
     #[test]
     fn larger_runs_are_tried_where_little_speaks_against_them() {
         let forest = curve(&[(1, 14), (2, 22), (4, 45), (8, 90), (16, 180)]);
-        let tried = |queue: &[usize], curve: &Curve| next_run(queue.iter().copied(), curve, 64, 1, true);
+        let tried = |queue: &[usize], curve: &Curve| next_run(queue.iter().copied(), curve, 64, 1, Some(480)).jobs;
         assert_eq!((run(&[1; 16], &forest, 1), tried(&[1; 16], &forest)), (2, 16));
         assert_eq!((tried(&[1; 5], &forest), tried(&[1; 8], &conv()), tried(&[1; 64], &wide())), (2, 1, 32));
         let heavy = curve(&[(1, 6_000), (2, 12_000), (4, 24_000)]);

@@ -31,15 +31,17 @@ pub struct Queues {
     last_id: LaneId,
     rows: usize,
     bytes: usize,
-    /// Virtual time: the tag of what was dispatched last.
-    clock: f64,
+    /// Virtual time by priority: the tag of what was dispatched last. A model that was kept waiting by those of higher
+    /// priority is not behind its equals for that.
+    clocks: BTreeMap<i64, f64>,
     /// Compute threads that have nothing to do.
     pub idle: usize,
     calibrations: VecDeque<Calibration>,
     calibrating: bool,
-    calibration_tag: f64,
-    /// Whether requests waited when the calibration at hand was given its turn.
-    calibration_cost: bool,
+    /// Time that measuring used beside requests of a priority.
+    calibration_tags: BTreeMap<i64, f64>,
+    /// The priority of the requests that waited when the calibration at hand was given its turn.
+    calibrating_beside: Option<i64>,
     swept: Option<Instant>,
     displaced: usize,
 }
@@ -97,12 +99,12 @@ impl Queues {
             last_id: 0,
             rows: 0,
             bytes: 0,
-            clock: 0.0,
+            clocks: BTreeMap::new(),
             idle: 0,
             calibrations: VecDeque::new(),
             calibrating: false,
-            calibration_tag: 0.0,
-            calibration_cost: false,
+            calibration_tags: BTreeMap::new(),
+            calibrating_beside: None,
             swept: None,
             displaced: 0,
         }
@@ -110,15 +112,9 @@ impl Queues {
 
     pub fn register(&mut self, lane: Arc<Lane>) -> LaneId {
         self.last_id += 1;
-        let waiting = Waiting {
-            lane,
-            jobs: VecDeque::new(),
-            rows: 0,
-            cost: Duration::ZERO,
-            running: 0,
-            tag: self.clock,
-            retired: false,
-        };
+        let tag = self.clock(lane.tuning.priority);
+        let waiting =
+            Waiting { lane, jobs: VecDeque::new(), rows: 0, cost: Duration::ZERO, running: 0, tag, retired: false };
         self.lanes.insert(self.last_id, waiting);
         self.last_id
     }
@@ -135,7 +131,18 @@ impl Queues {
 
     pub fn calibrate(&mut self, calibration: Calibration) {
         self.calibrations.push_back(calibration);
-        self.calibration_tag = self.calibration_tag.max(self.clock);
+        for (priority, clock) in &self.clocks {
+            let tag = self.calibration_tags.entry(*priority).or_default();
+            *tag = tag.max(*clock);
+        }
+    }
+
+    fn clock(&self, priority: i64) -> f64 {
+        self.clocks.get(&priority).copied().unwrap_or_default()
+    }
+
+    fn calibration_tag(&self, priority: i64) -> f64 {
+        self.calibration_tags.get(&priority).copied().unwrap_or_else(|| self.clock(priority))
     }
 
     pub fn is_empty(&self) -> bool {
@@ -161,7 +168,8 @@ impl Queues {
         let Some(waiting) = self.lanes.get_mut(&id) else { return Err(Refused::Closed) };
         if waiting.jobs.is_empty() && waiting.running == 0 {
             // Time that was not used is not saved up.
-            waiting.tag = waiting.tag.max(self.clock);
+            let clock = self.clocks.get(&waiting.lane.tuning.priority).copied().unwrap_or_default();
+            waiting.tag = waiting.tag.max(clock);
         }
         waiting.rows += rows;
         waiting.cost += cost;
@@ -270,15 +278,16 @@ impl Queues {
         }
         let spare = !self.calibrating && !self.calibrations.is_empty();
         if spare
-            && best.is_none_or(|(_, _, tag)| self.calibration_tag < tag)
+            && best.is_none_or(|(_, priority, tag)| self.calibration_tag(priority) < tag)
             && let Some(calibration) = self.calibrations.pop_front()
         {
             self.calibrating = true;
-            self.calibration_cost = best.is_some();
+            self.calibrating_beside = best.map(|(_, priority, _)| priority);
             return Next::Calibrate(calibration);
         }
-        let run = best.and_then(|(id, _, tag)| {
-            self.clock = self.clock.max(tag);
+        let run = best.and_then(|(id, priority, tag)| {
+            let clock = self.clocks.entry(priority).or_default();
+            *clock = clock.max(tag);
             // Slots that others want as well are no place for a second run of this one.
             self.take(id, if contenders > 1 { 1 } else { free }, now)
         });
@@ -300,7 +309,7 @@ impl Queues {
             .map(|(at, job)| (at, job.rows))
             .collect();
         let rows = alike.iter().map(|&(_, rows)| rows);
-        let count = policy::next_run(rows, &profile.curve, most, slots, waiting.lane.next_is_a_try());
+        let count = waiting.lane.next_run(rows, &profile.curve, most, slots);
         let mut jobs = Vec::with_capacity(count);
         // From the back, so that the places in front stay right.
         for &(at, _) in alike.iter().take(count).rev() {
@@ -336,8 +345,10 @@ impl Queues {
     pub fn calibrated(&mut self, more: Option<Calibration>, took: Duration) {
         self.calibrating = false;
         // Spare time is free.
-        let cost = if self.calibration_cost { took.as_nanos() as f64 / CALIBRATION_WEIGHT } else { 0.0 };
-        self.calibration_tag = self.calibration_tag.max(self.clock) + cost;
+        if let Some(priority) = self.calibrating_beside.take() {
+            let tag = self.calibration_tag(priority).max(self.clock(priority));
+            self.calibration_tags.insert(priority, tag + took.as_nanos() as f64 / CALIBRATION_WEIGHT);
+        }
         // One after another, because each holds rows while it lasts.
         if let Some(more) = more {
             self.calibrations.push_front(more);

@@ -6,6 +6,7 @@ mod arithmetic;
 mod blame;
 mod bounds;
 mod checks;
+mod company;
 mod convert;
 mod dims;
 mod direct;

@@ -38,4 +38,6 @@ pub struct GraphSummary {
     pub weight_bytes: u64,
     /// Files beside it with weights, as it names them, in alphabetical order.
     pub external_data: Vec<String>,
+    /// The node that was seen to take the rows of a batch together, in words.
+    pub takes_rows_together: Option<String>,
 }

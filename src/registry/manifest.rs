@@ -12,6 +12,9 @@ use crate::model::{CacheLimits, ClassLabels, EngineWish, Golden, ModelCard, Outp
 use crate::tensor::{Shape, Tensor};
 use crate::units::{ByteSize, Period, Text};
 
+/// Parts of the slots beyond these are no parts any more, and times would lose their digits.
+const WEIGHTS: std::ops::RangeInclusive<f64> = 1e-3..=1e3;
+
 /// Allowed difference when a manifest does not say.
 const DEFAULT_TOLERANCE: f64 = 1e-5;
 /// Budget of a response cache when a manifest wants one and does not say how large.
@@ -140,8 +143,8 @@ fn scheduling(batching: Batching, before: SchedulingWish) -> Result<SchedulingWi
             return Err(format!("batching.{name}: expected a whole number of 1 or more"));
         }
     }
-    if weight.is_some_and(|weight| !(weight > 0.0 && weight.is_finite())) {
-        return Err("batching.weight: expected a number above 0".into());
+    if weight.is_some_and(|weight| !WEIGHTS.contains(&weight)) {
+        return Err("batching.weight: expected a number from 0.001 to 1000".into());
     }
     Ok(SchedulingWish {
         max_batch: max_batch.or(before.max_batch),
@@ -300,6 +303,7 @@ mod tests {
             ("[golden]\ninputs = { x = [1] }\noutputs = { y = [1, 'a'] }", "golden.outputs.y"),
             ("[batching]\nmax_batch = 0", "batching.max_batch"),
             ("[batching]\nweight = -1.0", "batching.weight"),
+            ("[batching]\nweight = 1e25", "batching.weight"),
             ("[batching]\nmax_delay = 'soon'", "soon"),
             ("[batching]\nbatch = 8", "batch"),
             ("[golden]\ntolerance = -1\ninputs = { x = 1 }\noutputs = { y = 1 }", "tolerance"),

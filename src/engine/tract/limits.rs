@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tract_onnx::pb::tensor_proto::DataLocation;
 use tract_onnx::pb::{FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 
+pub use self::sizes::integers;
 use super::checks::{Refusal, Scope};
 use super::{dims, proto};
 use crate::engine::LoadError;

@@ -9,7 +9,7 @@ use tract_onnx::pb::tensor_proto::{DataLocation, DataType as OnnxType};
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as DimValue;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, type_proto};
 
-use super::dims;
+use super::{company, dims};
 use crate::engine::LoadError;
 use crate::model::{Dim, GraphSummary, Port, Signature};
 use crate::tensor::{DataType, element_count};
@@ -62,6 +62,7 @@ pub fn summary(model: &ModelProto) -> GraphSummary {
         nodes,
         weight_bytes,
         external_data: external_data(model),
+        takes_rows_together: company::of(model),
     }
 }
 

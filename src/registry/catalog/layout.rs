@@ -159,7 +159,10 @@ impl Found {
     fn say_what_nobody_reads(&mut self) {
         for file in std::mem::take(&mut self.settings) {
             if !self.entries.iter().any(|entry| entry.manifests.contains(&file)) {
-                self.pass_over(&file, "settings of a model are in model.toml in its folder, or in x.toml beside x.onnx");
+                self.pass_over(
+                    &file,
+                    "settings of a model are in model.toml in its folder, or in x.toml beside x.onnx",
+                );
             }
         }
     }

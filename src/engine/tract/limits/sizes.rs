@@ -93,7 +93,7 @@ fn no_scales(scales: &[f64], most: usize) -> Option<String> {
 }
 
 /// A short stored list of integers.
-fn integers(tensor: &TensorProto) -> Option<Vec<i64>> {
+pub fn integers(tensor: &TensorProto) -> Option<Vec<i64>> {
     let values: Vec<i64> = match OnnxType::try_from(tensor.data_type).ok()? {
         OnnxType::Int64 if tensor.raw_data.is_empty() => short(&tensor.int64_data)?.to_vec(),
         OnnxType::Int64 => short(tensor.raw_data.as_chunks().0)?.iter().map(|raw| i64::from_le_bytes(*raw)).collect(),
