@@ -191,6 +191,20 @@ fn requests_that_wait_for_a_slot_are_answered_as_if_alone() {
     merged(asked, shared);
 }
 
+#[test]
+fn rows_that_bear_on_each_other_beyond_a_threshold_are_never_merged() {
+    let pool = pool(1);
+    let session = load(&root().join("tests/engine/models/scaled_by_a_large_batch.onnx"));
+    let (batcher, counted) = scheduled(&session, &pool);
+    let Independence::Refuted(why) = &batcher.status().profiles[0].independence else {
+        panic!("it is not independent")
+    };
+    assert!(why.contains("ReduceL2"), "{why}");
+    let row = |value: f32| vec![Tensor::from_vec(&[1, 2][..], vec![value; 2]).unwrap()];
+    ask_at_once(&session, &batcher, [1.0, 1000.0, 2.0, 3.0].map(row).to_vec(), || ());
+    assert_eq!(counted.shared.load(Ordering::SeqCst), 0);
+}
+
 /// Something that computes until it is told to stop.
 struct Hold {
     stop: mpsc::Sender<()>,

@@ -40,9 +40,10 @@ const REPEATED_FOR: Duration = Duration::from_micros(500);
 const PAYS: f64 = 0.95;
 const HEAVY: Duration = Duration::from_millis(20);
 
-/// Up to this size none is enough for a quick model, as long as a row gets no dearer: what computes several rows at a time, as
-/// trees and small matrix products do, may begin to gain only where it has as many as it takes. Long runs have no use for the
-/// little that they gain so late: their answers come in a burst, which those who are asked beside them notice.
+/// Up to this size none is enough for a quick model, as long as a row gets no dearer than a busy machine may make it look: what
+/// computes several rows at a time, as trees and small matrix products do, may begin to gain only where it has as many as it
+/// takes. Long runs have no use for the little that they gain so late: their answers come in a burst, which those who are
+/// asked beside them notice.
 const SOME: usize = 64;
 const NO_DEARER: f64 = 1.25;
 
@@ -125,15 +126,9 @@ impl Calibration {
         let most = lane.tuning.max_batch.min(self.profile.most_by_outputs()).max(1);
         let rows = *SIZES.get(self.at).filter(|&&rows| rows <= most)?;
         if rows > 1
-            && let Some(output) = sized_by_text(lane.session.signature())
+            && let Some(why) = seen_to_depend(&*lane.session)
         {
-            self.profile.refute(format!("the size of the output {output:?} follows from the texts"));
-            return None;
-        }
-        if rows > 1
-            && let Some(together) = &lane.session.graph().takes_rows_together
-        {
-            self.profile.refute(together.clone());
+            self.profile.refute(why);
             return None;
         }
         let inputs = self.batch(rows)?;
@@ -229,6 +224,15 @@ impl Calibration {
         }
         Ok(())
     }
+}
+
+/// Why rows are known to bear on each other, without trying it out.
+fn seen_to_depend(session: &dyn Session) -> Option<String> {
+    let by_text = || {
+        let output = sized_by_text(session.signature())?;
+        Some(format!("the size of the output {output:?} follows from the texts"))
+    };
+    session.graph().takes_rows_together.clone().or_else(by_text)
 }
 
 /// An output that may be as wide as the longest text has parts: made-up texts have few of them, so that trying shows nothing.

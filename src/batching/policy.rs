@@ -98,12 +98,11 @@ pub fn next_run(
     let best = fits.iter().filter_map(soonest).fold(f64::INFINITY, f64::min);
     let is_within = |fit: &&(usize, usize), times: f64| soonest(fit).is_some_and(|time| time <= best * times);
     let is_short = |fit: &&(usize, usize)| curve.expected(size_for(fit.1)).is_some_and(|cost| cost <= LONG_PART);
-    let smallest = || fits.iter().find(|fit| is_within(fit, NEARLY));
+    let smallest = fits.iter().find(|fit| is_within(fit, NEARLY)).copied().unwrap_or((1, 0));
     let tried = try_after.and_then(|since| {
         let largest = fits.iter().rev().filter(is_short).find(|fit| is_within(fit, TRIED));
         largest.filter(|(_, rows)| rows * BETWEEN_TRIES <= since)
     });
-    let smallest = smallest().copied().unwrap_or((1, 0));
     let (jobs, rows) = tried.copied().unwrap_or(smallest);
     NextRun { jobs, rows, is_a_try: rows > smallest.1 }
 }

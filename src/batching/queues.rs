@@ -112,7 +112,7 @@ impl Queues {
 
     pub fn register(&mut self, lane: Arc<Lane>) -> LaneId {
         self.last_id += 1;
-        let tag = self.clock(lane.tuning.priority);
+        let tag = clock(&self.clocks, lane.tuning.priority);
         let waiting =
             Waiting { lane, jobs: VecDeque::new(), rows: 0, cost: Duration::ZERO, running: 0, tag, retired: false };
         self.lanes.insert(self.last_id, waiting);
@@ -137,12 +137,8 @@ impl Queues {
         }
     }
 
-    fn clock(&self, priority: i64) -> f64 {
-        self.clocks.get(&priority).copied().unwrap_or_default()
-    }
-
     fn calibration_tag(&self, priority: i64) -> f64 {
-        self.calibration_tags.get(&priority).copied().unwrap_or_else(|| self.clock(priority))
+        self.calibration_tags.get(&priority).copied().unwrap_or_else(|| clock(&self.clocks, priority))
     }
 
     pub fn is_empty(&self) -> bool {
@@ -168,8 +164,7 @@ impl Queues {
         let Some(waiting) = self.lanes.get_mut(&id) else { return Err(Refused::Closed) };
         if waiting.jobs.is_empty() && waiting.running == 0 {
             // Time that was not used is not saved up.
-            let clock = self.clocks.get(&waiting.lane.tuning.priority).copied().unwrap_or_default();
-            waiting.tag = waiting.tag.max(clock);
+            waiting.tag = waiting.tag.max(clock(&self.clocks, waiting.lane.tuning.priority));
         }
         waiting.rows += rows;
         waiting.cost += cost;
@@ -346,7 +341,7 @@ impl Queues {
         self.calibrating = false;
         // Spare time is free.
         if let Some(priority) = self.calibrating_beside.take() {
-            let tag = self.calibration_tag(priority).max(self.clock(priority));
+            let tag = self.calibration_tag(priority).max(clock(&self.clocks, priority));
             self.calibration_tags.insert(priority, tag + took.as_nanos() as f64 / CALIBRATION_WEIGHT);
         }
         // One after another, because each holds rows while it lasts.
@@ -410,6 +405,11 @@ fn fits(bound: usize, waiting: usize, more: usize) -> bool {
 }
 
 /// When half of what waits now will be done, in whole seconds as the header has them.
+/// The virtual time of a priority.
+fn clock(clocks: &BTreeMap<i64, f64>, priority: i64) -> f64 {
+    clocks.get(&priority).copied().unwrap_or_default()
+}
+
 fn retry_after(wait: Duration) -> Duration {
     Duration::from_secs((wait.as_secs_f64() / 2.0).ceil().clamp(1.0, 60.0) as u64)
 }
@@ -417,6 +417,7 @@ fn retry_after(wait: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batching::job::Ticket;
     use crate::batching::lane::{Observer, Ran};
     use crate::engine::fake::FakeSession;
     use crate::tensor::Tensor;
@@ -432,6 +433,13 @@ mod tests {
         Arc::new(Lane::new(Arc::new(session), tuning, Box::new(Nobody)))
     }
 
+    /// A request of one row that can wait so long.
+    fn row(lane: &Lane, now: Instant, patience: Duration) -> (Job, Ticket) {
+        let inputs = vec![Tensor::from_vec(&[1, 1][..], vec![0f32]).unwrap()];
+        let (profile, _) = lane.profiles.of(&inputs);
+        Job::new(inputs, 1, &profile, now, now + patience)
+    }
+
     /// Three models with long queues, and what each got of the slots' time.
     #[test]
     fn equals_share_by_weight_and_idleness_is_not_saved_up() {
@@ -444,9 +452,7 @@ mod tests {
         let mut tickets = Vec::new();
         let mut fill = |queues: &mut Queues, at: usize, count: usize| {
             for _ in 0..count {
-                let inputs = vec![Tensor::from_vec(&[1, 1][..], vec![0f32]).unwrap()];
-                let (profile, _) = lanes[at].profiles.of(&inputs);
-                let (job, ticket) = Job::new(inputs, 1, &profile, now, now + Duration::from_secs(3600));
+                let (job, ticket) = row(&lanes[at], now, Duration::from_secs(3600));
                 queues.push(ids[at], vec![job], now).unwrap();
                 tickets.push(ticket);
             }
@@ -475,6 +481,34 @@ mod tests {
     }
 
     #[test]
+    fn what_waited_for_a_higher_priority_is_not_ahead_of_its_equals() {
+        let mut queues = Queues::new(Config::default(), 1);
+        let now = Instant::now();
+        let lanes = [1, 0, 0].map(|priority| lane(Tuning { priority, ..Tuning::default() }));
+        let ids = lanes.each_ref().map(|lane| queues.register(Arc::clone(lane)));
+        let mut tickets = Vec::new();
+        let mut fill = |queues: &mut Queues, at: usize, count: usize| {
+            for _ in 0..count {
+                let (job, ticket) = row(&lanes[at], now, Duration::from_secs(3600));
+                queues.push(ids[at], vec![job], now).unwrap();
+                tickets.push(ticket);
+            }
+        };
+        let serve = |queues: &mut Queues| {
+            let Next::Run(run) = queues.next(now, 1) else { panic!("there is work") };
+            let (id, charged) = run.receipt();
+            queues.finished(id, charged, Duration::from_millis(1));
+            ids.iter().position(|&other| other == id).unwrap()
+        };
+        fill(&mut queues, 1, 200);
+        fill(&mut queues, 0, 100);
+        assert!((0..100).all(|_| serve(&mut queues) == 0));
+        fill(&mut queues, 2, 200);
+        let third = (0..100).filter(|_| serve(&mut queues) == 2).count();
+        assert!((45..=55).contains(&third), "{third} of 100");
+    }
+
+    #[test]
     fn what_is_larger_than_the_bound_gets_in_while_others_wait() {
         let accepted = |waiting: usize, more: usize| fits(100, waiting, more);
         assert!(accepted(0, 100) && accepted(50, 50) && !accepted(51, 50));
@@ -488,14 +522,11 @@ mod tests {
         let delay = Duration::from_millis(5);
         let lane = lane(Tuning { max_delay: delay, ..Tuning::default() });
         let id = queues.register(Arc::clone(&lane));
-        let inputs = vec![Tensor::from_vec(&[1, 1][..], vec![0f32]).unwrap()];
-        let (profile, _) = lane.profiles.of(&inputs);
-        let (job, _ticket) = Job::new(inputs, 1, &profile, now, now + Duration::from_secs(1));
+        let (job, _ticket) = row(&lane, now, Duration::from_secs(1));
         queues.push(id, vec![job], now).unwrap();
         assert!(matches!(queues.next(now, 1), Next::Wait(Some(until)) if until == now + delay));
         // One that comes later and has less time does not wait as long.
-        let (hurried, _ticket) =
-            Job::new(vec![Tensor::from_vec(&[1, 1][..], vec![0f32]).unwrap()], 1, &profile, now, now + delay);
+        let (hurried, _ticket) = row(&lane, now, delay);
         queues.push(id, vec![hurried], now).unwrap();
         assert!(matches!(queues.next(now, 1), Next::Wait(Some(until)) if until == now + delay / 2));
         assert!(matches!(queues.next(now + delay / 2, 1), Next::Run(_)));

@@ -53,7 +53,7 @@ impl Engine for OnnxRuntime {
         // Unwinding leaves nothing behind: a session that was not finished is dropped.
         let loaded = guard::deep(|| {
             let outline = Outline::of(source)?;
-            OnnxRuntimeSession::new(&self.environment, outline, source, self.slots, self.threads)
+            OnnxRuntimeSession::new(&self.environment, outline, self.slots, self.threads)
         });
         let loaded = loaded.map_err(LoadError::Engine)?;
         loaded.map(|session| Box::new(session) as Box<dyn Session>)

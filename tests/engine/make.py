@@ -112,6 +112,18 @@ def hostile():
 
 
 def peculiar():
+    # Rows bear on each other, but only where one of them is large.
+    save(
+        "scaled_by_a_large_batch",
+        [
+            helper.make_node("ReduceL2", ["x"], ["length"], keepdims=0),
+            helper.make_node("Max", ["length", "least"], ["divisor"]),
+            helper.make_node("Div", ["x", "divisor"], ["y"]),
+        ],
+        {"x": (FP32, ["N", 2])},
+        {"y": (FP32, ["N", 2])},
+        {"least": np.array(50, np.float32)},
+    )
     # Declared for one row, as a tracing exporter leaves it, although any number works.
     save("one_row_declared", [helper.make_node("Relu", ["x"], ["y"])], {"x": (FP32, ["N", 2])}, {"y": (FP32, [1, 2])})
     # A recurrent layer without initial states: the engine makes them itself, and must know the batch to do so.

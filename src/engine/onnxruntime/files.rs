@@ -1,18 +1,19 @@
 //! Weights in files beside the model are read into memory here instead of being mapped by the library, so that a file cut
 //! short later is no signal.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::engine::{LoadError, ModelSource};
+use crate::engine::LoadError;
 
 /// A file as the model names it, and what it holds.
 pub type External = (String, Arc<[u8]>);
 
-pub fn read(source: &ModelSource, names: &[String]) -> Result<Vec<External>, LoadError> {
-    let read = |(name, path): (&String, _)| {
+/// Reads the files of these names, which are at these paths.
+pub fn read(names: &[String], paths: &[PathBuf]) -> Result<Vec<External>, LoadError> {
+    let read = |(name, path): (&String, &PathBuf)| {
         let unreadable = |error| LoadError::Unreadable(format!("external data file {name:?}: {error}"));
-        let bytes = std::fs::read(path).map_err(unreadable)?;
-        Ok((name.clone(), bytes.into()))
+        Ok((name.clone(), std::fs::read(path).map_err(unreadable)?.into()))
     };
-    names.iter().zip(source.external_files(names)?).map(read).collect()
+    names.iter().zip(paths).map(read).collect()
 }

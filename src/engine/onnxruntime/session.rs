@@ -13,7 +13,7 @@ use super::processor;
 use super::values::{self, Lent};
 use super::words;
 use crate::engine::tract::outline::{Categories, Guards, Outline, Suspect};
-use crate::engine::{LoadError, ModelSource, RunError, Session, guard, request};
+use crate::engine::{LoadError, RunError, Session, guard, request};
 use crate::memory::GivenBack;
 use crate::model::{ClassLabels, GraphSummary, Port, Signature};
 use crate::tensor::{DataType, Shape, Tensor};
@@ -39,12 +39,11 @@ impl OnnxRuntimeSession {
     pub fn new(
         environment: &Environment,
         mut outline: Outline,
-        source: &ModelSource,
         slots: usize,
         threads: usize,
     ) -> Result<Self, LoadError> {
         refuse(&outline.guards)?;
-        let external = files::read(source, &outline.summary.external_data)?;
+        let external = files::read(&outline.summary.external_data, &outline.external_files)?;
         let stored_bytes = outline.summary.weight_bytes.max(outline.bytes.len() as u64);
         let bytes = std::mem::take(&mut outline.bytes);
         let recipe = Recipe { environment: environment.clone(), bytes: bytes.into(), external, threads };

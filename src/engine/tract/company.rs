@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use tract_onnx::pb::{FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto};
+use tract_onnx::pb::{FunctionProto, GraphProto, ModelProto, NodeProto};
 
 use super::checks::attribute;
 use super::limits::integers;
@@ -24,6 +24,11 @@ enum Holds {
 }
 
 use Holds::{Data, Rows, Stored};
+
+/// Why a node takes rows together.
+const DECIDES: &str = "decides for all rows of a batch together";
+const ALL: &str = "takes all rows of a batch together";
+const FIRST: &str = "works along the axis of the rows";
 
 /// Operators that answer a row of their input by a row, and leave the first axis the first.
 const KEEP: &[&str] = &[
@@ -105,87 +110,79 @@ const ALONG: &[(&str, i64)] = &[
     ("TopK", -1),
 ];
 
-/// Graphs within graphs.
-const DEEPEST: usize = 32;
-
 /// The first node that is seen to take rows together, in words; `None` where there is none.
 pub fn of(model: &ModelProto) -> Option<String> {
     let graph = model.graph.as_ref()?;
-    let mut company = Company::default();
-    company.begin(graph, Rows);
-    let found = company.graph(graph, 0);
+    let found = Company::of_graph(graph, None, |_| Rows).nodes(&graph.node);
     found.or_else(|| model.functions.iter().find_map(of_function))
 }
 
 /// A function may be given anything.
 fn of_function(function: &FunctionProto) -> Option<String> {
-    let mut company = Company::default();
-    company.holds.extend(function.input.iter().map(|input| (input.clone(), Data)));
-    company.nodes(&function.node, 0)
+    let given = function.input.iter().map(|input| (input.as_str(), Value { holds: Data, list: None }));
+    Company { here: given.collect(), outer: None }.nodes(&function.node)
 }
 
-#[derive(Clone, Default)]
-struct Company {
-    /// Values that hold something of a request.
-    holds: HashMap<String, Holds>,
-    /// Short lists of integers that are stored.
-    lists: HashMap<String, Vec<i64>>,
+#[derive(Debug)]
+struct Value {
+    holds: Holds,
+    /// What is stored, of a short list of integers.
+    list: Option<Vec<i64>>,
 }
 
-impl Company {
-    fn begin(&mut self, graph: &GraphProto, inputs: Holds) {
-        self.holds.extend(graph.input.iter().map(|input| (input.name.clone(), inputs)));
-        for weight in &graph.initializer {
-            self.store(&weight.name, integers(weight));
-        }
+/// The values that the nodes of one graph see. Of what is not there nothing is known but that no request is in it.
+struct Company<'m, 's> {
+    here: HashMap<&'m str, Value>,
+    outer: Option<&'s Company<'m, 's>>,
+}
+
+impl<'m> Company<'m, '_> {
+    /// `holds` is what an input at a place holds.
+    fn of_graph<'s>(
+        graph: &'m GraphProto,
+        outer: Option<&'s Company<'m, 's>>,
+        holds: impl Fn(usize) -> Holds,
+    ) -> Company<'m, 's> {
+        let inputs = graph.input.iter().enumerate();
+        let inputs = inputs.map(|(at, input)| (input.name.as_str(), Value { holds: holds(at), list: None }));
+        let weights = graph.initializer.iter();
+        let weights = weights.map(|weight| (weight.name.as_str(), Value { holds: Stored, list: integers(weight) }));
+        Company { here: inputs.chain(weights).collect(), outer }
     }
 
-    fn store(&mut self, name: &str, list: Option<Vec<i64>>) {
-        self.holds.remove(name);
-        self.lists.extend(list.map(|list| (name.to_owned(), list)));
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.here.get(name).or_else(|| self.outer?.get(name))
     }
 
     fn of(&self, value: Option<&String>) -> Holds {
-        value.and_then(|name| self.holds.get(name)).copied().unwrap_or(Stored)
+        value.and_then(|name| self.get(name)).map_or(Stored, |value| value.holds)
     }
 
-    fn graph(&mut self, graph: &GraphProto, depth: usize) -> Option<String> {
-        self.nodes(&graph.node, depth)
+    fn list(&self, value: Option<&String>) -> Option<&Vec<i64>> {
+        self.get(value?)?.list.as_ref()
     }
 
-    fn nodes(&mut self, nodes: &[NodeProto], depth: usize) -> Option<String> {
+    /// Takes in what nodes make, up to the first that takes rows together.
+    fn nodes(&mut self, nodes: &'m [NodeProto]) -> Option<String> {
         for node in nodes {
-            if let Some(why) = self.takes_together(node, depth) {
+            if let Some(why) = self.takes_together(node).or_else(|| self.within(node)) {
                 let name = proto::node_name(node);
                 return Some(format!("node {name:?} ({}) {why}", node.op_type));
             }
-            if node.op_type == "Constant" {
-                let tensor = |tensor: &TensorProto| integers(tensor);
-                let list = node.attribute.iter().find_map(|given| match given.name.as_str() {
-                    "value" => given.t.as_ref().and_then(tensor),
-                    "value_int" => Some(vec![given.i]),
-                    "value_ints" => Some(given.ints.clone()),
-                    _ => None,
-                });
-                node.output.iter().for_each(|output| self.store(output, list.clone()));
-                continue;
-            }
-            let holds = self.answer(node);
-            for output in &node.output {
-                match holds {
-                    Stored => self.store(output, None),
-                    holds => drop(self.holds.insert(output.clone(), holds)),
-                }
-            }
+            let (holds, list) = match node.op_type.as_str() {
+                "Constant" => (Stored, constant(node)),
+                _ => (self.answer(node), None),
+            };
+            let made = node.output.iter().map(|output| (output.as_str(), Value { holds, list: list.clone() }));
+            self.here.extend(made);
         }
         None
     }
 
     /// What comes out of a node.
     fn answer(&self, node: &NodeProto) -> Holds {
-        let inputs = node.input.iter().map(|input| self.of(Some(input)));
-        let most = inputs.max().unwrap_or(Stored).max(self.inner(node));
         let first = self.of(node.input.first());
+        let most = self.given(node);
         let keeps = |kept: bool| if kept { most } else { most.min(Data) };
         match node.op_type.as_str() {
             "Shape" | "Size" => Stored,
@@ -193,10 +190,7 @@ impl Company {
             "Flatten" => keeps(number(node, "axis", 1) != 0),
             "Concat" => keeps(number(node, "axis", 0) != 0),
             "Gather" => keeps(first == Rows && number(node, "axis", 0) != 0),
-            "Reshape" => {
-                let shape = node.input.get(1).and_then(|name| self.lists.get(name));
-                keeps(shape.is_some_and(|shape| matches!(shape.first(), Some(0 | -1))))
-            }
+            "Reshape" => keeps(self.list(node.input.get(1)).is_some_and(|shape| matches!(shape.first(), Some(0 | -1)))),
             "Squeeze" | "Unsqueeze" => keeps(self.axes(node).is_some_and(|axes| !axes.contains(&0))),
             "Slice" => keeps(true),
             operator if operator.starts_with("Reduce") => {
@@ -210,76 +204,59 @@ impl Company {
         }
     }
 
-    /// What graphs within a node take from around it.
-    fn inner(&self, node: &NodeProto) -> Holds {
-        let graphs = node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
-        let inputs = graphs.flat_map(|graph| &graph.node).flat_map(|node| &node.input);
-        inputs.map(|input| self.of(Some(input))).max().unwrap_or(Stored).min(Data)
+    /// The most that a node is given, or graphs within it take from around it.
+    fn given(&self, node: &NodeProto) -> Holds {
+        let given = node.input.iter().map(|input| self.of(Some(input))).max().unwrap_or(Stored);
+        let inner = graphs(node).flat_map(|graph| &graph.node).map(|node| self.given(node)).max().unwrap_or(Stored);
+        given.max(inner.min(Data))
     }
 
     /// Why a node takes rows together.
-    fn takes_together(&self, node: &NodeProto, depth: usize) -> Option<&'static str> {
-        const DECIDES: &str = "decides for all rows of a batch together";
-        const ALL: &str = "takes all rows of a batch together";
-        const FIRST: &str = "works along the axis of the rows";
+    fn takes_together(&self, node: &NodeProto) -> Option<&'static str> {
         let first = self.of(node.input.first());
         let operator = node.op_type.as_str();
         if !matches!(proto::domain(&node.domain), "ai.onnx" | "com.microsoft") {
             return None;
         }
         match operator {
-            "If" if first > Stored => return Some(DECIDES),
-            "Loop" if first.max(self.of(node.input.get(1))) > Stored || self.goes_on_by_data(node, depth) => {
-                return Some(DECIDES);
-            }
-            "DynamicQuantizeLinear" if first > Stored => return Some(ALL),
-            "CumSum" | "CumProd" if first == Rows => {
-                let axis = node.input.get(1).and_then(|name| self.lists.get(name));
-                return axis.is_some_and(|axis| axis == &[0]).then_some(FIRST);
-            }
-            "MeanVarianceNormalization" if first == Rows => {
-                let axes = attribute(node, "axes").is_none_or(|axes| axes.ints.contains(&0));
-                return axes.then_some(FIRST);
-            }
-            "Gather" if first == Rows => return (number(node, "axis", 0) == 0).then_some(FIRST),
-            "Slice" if first == Rows => return self.cuts_rows(node).then_some(FIRST),
+            "If" => (first > Stored).then_some(DECIDES),
+            "Loop" => (first.max(self.of(node.input.get(1))) > Stored).then_some(DECIDES),
+            "DynamicQuantizeLinear" => (first > Stored).then_some(ALL),
             operator if operator.starts_with("Reduce") && first > Stored => {
                 let none_means_none = number(node, "noop_with_empty_axes", 0) != 0;
-                return match self.axes(node) {
-                    Some(axes) if axes.is_empty() => (!none_means_none).then_some(ALL),
-                    Some(axes) => (first == Rows && axes.contains(&0)).then_some(FIRST),
-                    None => None,
-                };
+                match self.axes(node)? {
+                    axes if axes.is_empty() => (!none_means_none).then_some(ALL),
+                    axes => (first == Rows && axes.contains(&0)).then_some(FIRST),
+                }
             }
-            _ => {}
+            _ => (first == Rows && self.works_along_rows(node)).then_some(FIRST),
         }
-        let along = ALONG.iter().find(|(name, _)| *name == operator).filter(|_| first == Rows);
-        along.is_some_and(|(_, default)| number(node, "axis", *default) == 0).then_some(FIRST).or_else(|| {
-            let graphs = node.attribute.iter().filter_map(|attribute| attribute.g.as_ref());
-            let found = |graph: &GraphProto| {
-                let mut inside = self.clone();
-                inside.begin(graph, Data);
-                depth < DEEPEST && inside.graph(graph, depth + 1).is_some()
-            };
-            graphs.into_iter().any(found).then_some(ALL)
-        })
     }
 
-    /// Whether what a loop computes from a request says when it ends.
-    fn goes_on_by_data(&self, node: &NodeProto, depth: usize) -> bool {
-        let Some(body) = attribute(node, "body").and_then(|body| body.g.as_ref()) else { return false };
-        let mut inside = self.clone();
-        inside.begin(body, Stored);
-        inside.holds.retain(|name, holds| *holds > Stored || !body.input.iter().any(|input| input.name == *name));
-        for (input, given) in body.input.iter().zip(&node.input).skip(2) {
-            match self.of(Some(given)) {
-                Stored => {}
-                _ => drop(inside.holds.insert(input.name.clone(), Data)),
-            }
+    /// Whether a node works along the first axis of its first input.
+    fn works_along_rows(&self, node: &NodeProto) -> bool {
+        match node.op_type.as_str() {
+            "CumSum" | "CumProd" => self.list(node.input.get(1)).is_some_and(|axis| axis == &[0]),
+            "MeanVarianceNormalization" => attribute(node, "axes").is_none_or(|axes| axes.ints.contains(&0)),
+            "Gather" => number(node, "axis", 0) == 0,
+            "Slice" => self.cuts_rows(node),
+            operator => ALONG.iter().any(|(name, axis)| *name == operator && number(node, "axis", *axis) == 0),
         }
-        depth < DEEPEST
-            && (inside.graph(body, depth + 1).is_some()
-                || body.output.first().is_some_and(|goes_on| inside.of(Some(&goes_on.name)) > Stored))
+    }
+
+    /// Why a graph within a node takes rows together. What a loop hands on to its next round may hold whatever the loop is
+    /// given; the number of the round holds nothing of a request.
+    fn within(&self, node: &'m NodeProto) -> Option<&'static str> {
+        let given = self.given(node).min(Data);
+        let is_loop = node.op_type == "Loop";
+        graphs(node).find_map(|graph| {
+            let mut inside = Self::of_graph(graph, Some(self), |at| if is_loop && at < 2 { Stored } else { given });
+            if inside.nodes(&graph.node).is_some() {
+                return Some(ALL);
+            }
+            let goes_on = graph.output.first().filter(|_| is_loop);
+            goes_on.is_some_and(|goes_on| inside.of(Some(&goes_on.name)) > Stored).then_some(DECIDES)
+        })
     }
 
     /// The axes that a node names, as an attribute or as its second input; none where it names none. `None` where they are
@@ -289,7 +266,7 @@ impl Company {
             return Some(axes.ints.clone());
         }
         match node.input.get(1).filter(|name| !name.is_empty()) {
-            Some(name) => self.lists.get(name).cloned(),
+            Some(name) => self.list(Some(name)).cloned(),
             None => Some(Vec::new()),
         }
     }
@@ -298,7 +275,7 @@ impl Company {
     fn cuts_rows(&self, node: &NodeProto) -> bool {
         let list = |name: &str, at: usize| match attribute(node, name) {
             Some(given) => Some(given.ints.clone()),
-            None => node.input.get(at).and_then(|name| self.lists.get(name)).cloned(),
+            None => self.list(node.input.get(at)).cloned(),
         };
         let (Some(starts), Some(ends)) = (list("starts", 1), list("ends", 2)) else { return false };
         let axes = list("axes", 3).unwrap_or_else(|| (0..starts.len() as i64).collect());
@@ -309,6 +286,21 @@ impl Company {
     }
 }
 
+/// The graphs within a node.
+fn graphs(node: &NodeProto) -> impl Iterator<Item = &GraphProto> {
+    node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs))
+}
+
+/// The integers of a constant, where it is a short list of them.
+fn constant(node: &NodeProto) -> Option<Vec<i64>> {
+    node.attribute.iter().find_map(|given| match given.name.as_str() {
+        "value" => given.t.as_ref().and_then(integers),
+        "value_int" => Some(vec![given.i]),
+        "value_ints" => Some(given.ints.clone()),
+        _ => None,
+    })
+}
+
 fn number(node: &NodeProto, name: &str, default: i64) -> i64 {
     attribute(node, name).map_or(default, |given| given.i)
 }
@@ -316,7 +308,7 @@ fn number(node: &NodeProto, name: &str, default: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tract_onnx::pb::{AttributeProto, ValueInfoProto};
+    use tract_onnx::pb::{AttributeProto, TensorProto, ValueInfoProto};
 
     fn node(operator: &str, inputs: &[&str], output: &str, attributes: Vec<AttributeProto>) -> NodeProto {
         NodeProto {
@@ -409,6 +401,16 @@ mod tests {
         assert_eq!(found(sized), None);
         let flat = vec![plain("Reshape", &["x", "-1, 8"], "f"), node("Softmax", &["f"], "y", vec![axis(1)])];
         assert_eq!(found(flat), None);
+    }
+
+    #[test]
+    fn loops_within_loops_are_gone_through_once() {
+        let mut nodes = vec![plain("Relu", &["x"], "y0")];
+        for level in 1..30 {
+            let body = inner("body", nodes, &["at", "go"], &["go", "y0"]);
+            nodes = vec![node("Loop", &["1", "w"], &format!("y{level}"), vec![body])];
+        }
+        assert_eq!(found(nodes), None);
     }
 
     #[test]

@@ -10,6 +10,8 @@ mod overflow;
 mod reach;
 mod trace;
 
+use std::path::PathBuf;
+
 use bytes::{Buf, Bytes};
 use prost::Message;
 use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};
@@ -36,6 +38,8 @@ pub struct Outline {
     /// The model with plain axis names, without shapes of outputs and inner values, which exporters get wrong.
     pub bytes: Vec<u8>,
     pub summary: GraphSummary,
+    /// Where the files are that the summary names.
+    pub external_files: Vec<PathBuf>,
     pub classes: Option<ClassLabels>,
     pub inputs: Vec<Port>,
     pub outputs: Vec<DeclaredOutput>,
@@ -48,7 +52,7 @@ impl Outline {
     pub fn of(source: &ModelSource) -> Result<Self, LoadError> {
         let mut model = proto::decode(&source.bytes)?;
         let summary = proto::summary(&model);
-        source.external_files(&summary.external_data)?;
+        let external_files = source.external_files(&summary.external_data)?;
         let graph = model.graph.as_mut().ok_or_else(proto::no_graph)?;
         let maps: Vec<bool> = graph.node.iter().map(zipmap::is_zipmap).collect();
         let classes = zipmap::drop(graph)?;
@@ -57,7 +61,7 @@ impl Outline {
         let categories = Categories::of(graph, &inputs);
         let guards = Guards::of(graph, &model.functions, model.ir_version)?;
         let bytes = spliced(&source.bytes, graph, &maps)?;
-        Ok(Self { bytes, summary, classes, inputs, outputs, categories, guards })
+        Ok(Self { bytes, summary, external_files, classes, inputs, outputs, categories, guards })
     }
 
     /// Shapes to prepare a model with; see [`interface::samples`].
