@@ -604,7 +604,34 @@ def graphs():
           [("zero_", np.int64(0))])
 
 
+def ellipses():
+    """What an ellipsis stands for, and equations that leave something unsaid."""
+    x, w, square = counted(2, 3, 4), counted(4, 5), counted(2, 3, 3)
+    for name, equation, operands in (
+            ("one_operand", "...c,cz->...z", (x, w)), ("other_operand", "cz,...c->z...", (w, x)),
+            ("implicit", "...qd,...dk", (x, counted(2, 4, 3))), ("between", "a...b,b...->...a", (counted(2, 3, 5, 4), counted(4, 3, 5))),
+            ("alone", "...ij->...ji", (counted(2, 2, 3, 4),)),
+            ("diagonal", "...ii->...i", (square,)), ("three", "...a,...b,...c->...abc", (x, x, x)),
+            ("letters_implicit", "cb,ba", (counted(2, 3), counted(3, 4))), ("to_scalar", "ab,b->", (counted(2, 3), counted(3))),
+            ("trace", "ii", (counted(3, 3),)), ("dot", "i,i", (counted(4), counted(4))),
+            ("scalar_of_one", "ab->", (counted(2, 3),))):
+        op(f"terms_{name}", "Einsum", dict(zip("xyz", operands)), {"equation": equation}, rtol=1e-4, atol=1e-5)
+        op(f"terms_{name}_stored", "Einsum", dict(zip("xyz", operands)), {"equation": equation}, stored=("y", "z")[:len(operands) - 1],
+           free=("x",) if operands[0].ndim > 2 and name not in ("implicit", "three") else (), rtol=1e-4, atol=1e-5)
+    # ONNX Runtime lets an ellipsis cover as many axes of each operand, the standard and numpy do not.
+    for name, equation, operands in (("other_ranks", "...b,...b->...", (x, counted(3, 4))),
+                                     ("covers_none", "...ij,...jk->...ik", (counted(3, 4), counted(2, 4, 5)))):
+        op(f"terms_{name}", "Einsum", dict(zip("xy", operands)), {"equation": equation},
+           answers=[{"y0": np.einsum(equation, *operands)}], rtol=1e-4, atol=1e-5)
+    op("terms_lost_axes", "Einsum", {"x": x, "w": w}, {"equation": "...c,cz->z"}, answers=[{"y0": np.einsum("abc,cz->z", x, w)}])
+
+
+def counted(*shape):
+    """Numbers that are told apart, without a draw that would change those after it."""
+    return np.sin(1.0 + np.arange(np.prod(shape))).reshape(shape).astype(np.float32)
+
+
 if __name__ == "__main__":
     for part in (activations, not_numbers, arithmetic, powers, reductions, windows, moving, normalisations, losses, images, signals,
-                 graphs):
+                 graphs, ellipses):
         part()

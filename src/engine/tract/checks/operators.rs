@@ -83,14 +83,6 @@ pub fn outdated(node: &NodeProto, opsets: &Opsets) -> Option<Refusal> {
 /// Refuses what tract runs but gets wrong.
 pub fn wrong(node: &NodeProto) -> Option<Refusal> {
     match &*node.op_type {
-        "Einsum"
-            if attribute(node, "equation").is_some_and(|equation| equation.s.trim_ascii_end().ends_with(b"->")) =>
-        {
-            Some(Refusal::new(
-                "a sum over all axes comes out with axes",
-                "Write it as a product and a ReduceSum, or keep one axis",
-            ))
-        }
         "GridSample" if text(node, "mode").contains("cubic") && text(node, "padding_mode") == "border" => {
             Some(Refusal::new(
                 "between cubic pixels it moves places instead of pixels onto the border",

@@ -15,6 +15,7 @@ mod cumulative;
 mod deform_conv;
 mod det;
 mod dot;
+mod einsum;
 mod fourier;
 mod loss;
 mod lp;
@@ -41,6 +42,7 @@ mod upsample;
 mod window;
 
 use super::{Build, Entry};
+pub use einsum::einsum;
 pub use power::pow;
 pub use top::place_of_best;
 

@@ -1,0 +1,1 @@
+einsum_terms_diagonal*ZB0/in/xJH¤jW?·Çh?Ã>Ï½A¿|u¿Œ¾F0(?•F}?2Ó>øD¿\ÿ¿Ø\	¿" ×>r˜}?Dy&?h“¾%v¿³@@¿**B0/out/y0J¤jW?|u¿2Ó>øD¿r˜}?³@@¿Rrtol=0.0001 atol=1e-05

@@ -1,0 +1,1 @@
+einsum_terms_dot_stored*B0/in/xJ¤jW?·Çh?Ã>Ï½A¿*B0/out/y0Jò)@Rrtol=0.0001 atol=1e-05

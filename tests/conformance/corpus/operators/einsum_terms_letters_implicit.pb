@@ -1,0 +1,1 @@
+einsum_terms_letters_implicit*(B0/in/xJ¤jW?·Çh?Ã>Ï½A¿|u¿Œ¾*@B0/in/yJ0¤jW?·Çh?Ã>Ï½A¿|u¿Œ¾F0(?•F}?2Ó>øD¿\ÿ¿Ø\	¿*2B0/out/y0J ŒØ½×“+>]Þ>!S‰¾æ4?¶.ê¾æ?>Æwg¾Rrtol=0.0001 atol=1e-05

@@ -1,0 +1,1 @@
+einsum_terms_to_scalar*(B0/in/xJ¤jW?·Çh?Ã>Ï½A¿|u¿Œ¾*B0/in/yJ¤jW?·Çh?Ã>*B0/out/y0JøgØ;Rrtol=0.0001 atol=1e-05

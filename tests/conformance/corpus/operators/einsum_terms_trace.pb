@@ -1,0 +1,1 @@
+einsum_terms_trace*4B0/in/xJ$¤jW?·Çh?Ã>Ï½A¿|u¿Œ¾F0(?•F}?2Ó>*B0/out/y0JZÞ–>Rrtol=0.0001 atol=1e-05
