@@ -626,6 +626,38 @@ def ellipses():
     op("terms_lost_axes", "Einsum", {"x": x, "w": w}, {"equation": "...c,cz->z"}, answers=[{"y0": np.einsum("abc,cz->z", x, w)}])
 
 
+def cuts():
+    """What transposed convolutions cut off of their result."""
+    for name, size, kernel, attributes in (
+            ("shape_odd", 3, 3, {"output_shape": [6], "strides": [2]}),
+            ("shape_upper", 3, 3, {"output_shape": [6], "strides": [2], "auto_pad": "SAME_UPPER"}),
+            ("shape_lower", 3, 3, {"output_shape": [6], "strides": [2], "auto_pad": "SAME_LOWER"}),
+            ("shape_dense", 3, 3, {"output_shape": [3]}), ("shape_even", 4, 4, {"output_shape": [5]}),
+            ("shape_beside_padding", 3, 3, {"output_shape": [6], "strides": [2], "output_padding": [1]}),
+            ("shape_dilated", 4, 3, {"output_shape": [5], "dilations": [2]}),
+            ("shape_and_pads", 3, 3, {"output_shape": [6], "strides": [2], "pads": [0, 1]}),
+            ("padding", 3, 3, {"strides": [2], "output_padding": [1], "pads": [1, 0]}),
+            ("same_padding_upper", 3, 3, {"auto_pad": "SAME_UPPER", "strides": [2], "output_padding": [1]}),
+            ("same_padding_lower", 3, 4, {"auto_pad": "SAME_LOWER", "strides": [2], "output_padding": [1]}),
+            ("same_doubling", 3, 2, {"auto_pad": "SAME_UPPER", "strides": [2]}),
+            ("same_tripling", 3, 3, {"auto_pad": "SAME_LOWER", "strides": [3]}),
+            ("same_upper", 5, 4, {"auto_pad": "SAME_UPPER", "strides": [1]}),
+            ("same_lower", 5, 4, {"auto_pad": "SAME_LOWER", "strides": [1]}),
+            ("same_dilated", 5, 3, {"auto_pad": "SAME_UPPER", "strides": [2], "dilations": [2]}),
+            ("valid", 5, 3, {"auto_pad": "VALID", "strides": [2]})):
+        op(f"cut_{name}", "ConvTranspose", {"x": counted(2, 2, size), "w": counted(2, 3, kernel), "b": counted(3)}, attributes,
+           stored=("w", "b"), free=("x",), rtol=1e-4, atol=1e-5)
+    plane = {"strides": [2, 3], "auto_pad": "SAME_UPPER"}
+    op("cut_plane", "ConvTranspose", {"x": counted(1, 2, 3, 4), "w": counted(2, 2, 3, 4)}, plane, stored=("w",), rtol=1e-4, atol=1e-5)
+    for name, more in (("padded", {"output_padding": [1, 2]}), ("shape", {"output_shape": [7, 11]})):
+        op(f"cut_depthwise_{name}", "ConvTranspose", {"x": counted(1, 2, 3, 4), "w": counted(2, 1, 3, 4)}, {**plane, **more, "group": 2},
+           stored=("w",), rtol=1e-4, atol=1e-5)
+    # ONNX Runtime cuts nothing off and makes less than the standard says.
+    short = np.array([[[1, 0, 2, 0, 3, 0]]], np.float32)
+    op("cut_too_short", "ConvTranspose", {"x": np.array([[[1, 2, 3]]], np.float32), "w": np.ones((1, 1, 1), np.float32)},
+       {"auto_pad": "SAME_UPPER", "strides": [2]}, stored=("w",), answers=[{"y0": short}])
+
+
 def counted(*shape):
     """Numbers that are told apart, without a draw that would change those after it."""
     return np.sin(1.0 + np.arange(np.prod(shape))).reshape(shape).astype(np.float32)
@@ -633,5 +665,5 @@ def counted(*shape):
 
 if __name__ == "__main__":
     for part in (activations, not_numbers, arithmetic, powers, reductions, windows, moving, normalisations, losses, images, signals,
-                 graphs, ellipses):
+                 graphs, ellipses, cuts):
         part()

@@ -103,6 +103,7 @@ pub fn plain_name(op_type: &str) -> &str {
 /// Makes the operators known to tract's importer.
 pub fn register(onnx: &mut Onnx) {
     doubles::register(onnx);
+    onnx.op_register.0.insert("ConvTranspose".into(), standard::conv_transpose);
     onnx.op_register.0.insert("Einsum".into(), standard::einsum);
     onnx.op_register.0.insert("Pow".into(), standard::pow);
     for entry in TABLE.iter().copied().flatten() {

@@ -10,6 +10,7 @@ mod bitcast;
 mod cast;
 mod col2im;
 mod compress;
+mod conv_transpose;
 mod crop_pad;
 mod cumulative;
 mod deform_conv;
@@ -42,6 +43,7 @@ mod upsample;
 mod window;
 
 use super::{Build, Entry};
+pub use conv_transpose::conv_transpose;
 pub use einsum::einsum;
 pub use power::pow;
 pub use top::place_of_best;

@@ -96,7 +96,7 @@ impl Window {
     }
 
     /// The size that the window covers.
-    fn reach(&self, axis: usize) -> usize {
+    pub fn reach(&self, axis: usize) -> usize {
         (self.kernel[axis] - 1).saturating_mul(self.dilation(axis)).saturating_add(1)
     }
 
