@@ -658,6 +658,23 @@ def cuts():
        {"auto_pad": "SAME_UPPER", "strides": [2]}, stored=("w",), answers=[{"y0": short}])
 
 
+def least_numbers():
+    """Windows that hold nothing but the least number of their type."""
+    row = np.array([[[1, 2, 0, 0, 3, 4]]])
+    for kind, values in ((np.uint8, row), (np.int8, row - 128), (np.float32, row), (np.float64, row), (np.float32, np.minimum(row, 0))):
+        name = f"{kind.__name__}_{'zeros' if values.max() == 0 else 'row'}"
+        op(f"places_{name}", "MaxPool", {"x": values.astype(kind)}, {"kernel_shape": [2], "strides": [2]}, outputs=2, free=("x",))
+    plane = np.zeros((2, 2, 5, 6), np.uint8)
+    plane[0, 0, 1, 2] = plane[1, 1, 4, 5] = 9
+    for name, more in (("plane", {}), ("padded", {"pads": [1, 1, 1, 1]}), ("columns", {"storage_order": 1}),
+                       ("dilated", {"dilations": [2, 2]}), ("ceiled", {"ceil_mode": 1}), ("same", {"auto_pad": "SAME_UPPER"})):
+        op(f"places_{name}", "MaxPool", {"x": plane}, {"kernel_shape": [2, 3], "strides": [2, 2], **more}, outputs=2, free=("x",))
+    op("places_drawn", "MaxPool", {"x": counted(2, 3, 7, 8)}, {"kernel_shape": [3, 3], "pads": [1, 0, 1, 0]}, outputs=2)
+    # The standard's answer; ONNX Runtime's is the least finite number, from nowhere.
+    op("places_infinite", "MaxPool", {"x": np.full((1, 1, 2), -np.inf, np.float32)}, {"kernel_shape": [2]},
+       outputs=2, answers=[{"y0": np.full((1, 1, 1), -np.inf, np.float32), "y1": np.zeros((1, 1, 1), np.int64)}])
+
+
 def counted(*shape):
     """Numbers that are told apart, without a draw that would change those after it."""
     return np.sin(1.0 + np.arange(np.prod(shape))).reshape(shape).astype(np.float32)
@@ -665,5 +682,5 @@ def counted(*shape):
 
 if __name__ == "__main__":
     for part in (activations, not_numbers, arithmetic, powers, reductions, windows, moving, normalisations, losses, images, signals,
-                 graphs, ellipses, cuts):
+                 graphs, ellipses, cuts, least_numbers):
         part()

@@ -20,6 +20,7 @@ mod einsum;
 mod fourier;
 mod loss;
 mod lp;
+mod max_pool;
 mod max_unpool;
 mod modulo;
 mod nd;
@@ -121,6 +122,7 @@ pub const OPERATORS: &[Entry] = &[
     case("Clip", activations::clip),
     case("Dropout", random::dropout),
     case("MatMul", dot::build),
+    case("MaxPool", max_pool::build),
     case("Pad", pad::build),
     case("Range", range::build),
     case("Resize", upsample::build),

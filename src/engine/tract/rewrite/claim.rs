@@ -105,6 +105,8 @@ impl<'g> Known<'g> {
             "Dropout" if opset < 7 => int("is_test", 0) == 0,
             "Dropout" => given(node, 2).is_some() && self.flag(node, 2) != Some(false),
             "MatMul" => self.rank(node, 0) == Some(1) && self.rank(node, 1) == Some(1),
+            // Of a window that holds nothing but the least number it tells a place elsewhere.
+            "MaxPool" => node.output.get(1).is_some_and(|places| !places.is_empty()),
             "Pad" => !self.plain_pad(node, opset),
             "Sigmoid" => {
                 let double = |value: &String| self.scope.element_type(value) == Some(OnnxType::Double);
