@@ -675,6 +675,23 @@ def least_numbers():
        outputs=2, answers=[{"y0": np.full((1, 1, 1), -np.inf, np.float32), "y1": np.zeros((1, 1, 1), np.int64)}])
 
 
+def unsaid():
+    """Types that follow from what is left out, and those that are rarely met."""
+    N, T = helper.make_node, TensorProto
+    x = np.array([[1, 2, 3]], np.float32)
+    graph("zeros_of_shape", [N("Shape", ["x"], ["s"]), N("ConstantOfShape", ["s"], ["y"])], [("x", x, ["N", 3])],
+          [("y", T.FLOAT, ["N", 3])])
+    graph("zeros_added", [N("Shape", ["x"], ["s"]), N("ConstantOfShape", ["s"], ["z"]), N("Add", ["x", "z"], ["y"])],
+          [("x", x, ["N", 3])], [("y", T.FLOAT, ["N", 3])])
+    a, b = np.array([[True, True, False, False]]), np.array([[True, False, True, False]])
+    op("bool", "Equal", {"a": a, "b": b}, free=("a", "b"))
+    op("bool_stored", "Equal", {"a": a, "b": b[0]}, stored=("b",), free=("a",))
+    op("bool_spread", "Equal", {"a": a, "b": b.T.copy()})
+    op("bool_scalar", "Equal", {"a": a, "b": np.bool_(False)}, stored=("b",))
+    graph("equal_compared", [N("Greater", ["x", "t"], ["g"]), N("Less", ["x", "u"], ["l"]), N("Equal", ["g", "l"], ["y"])],
+          [("x", x, ["N", 3])], [("y", T.BOOL, ["N", 3])], [("t", np.float32(1.5)), ("u", np.float32(2.5))])
+
+
 def counted(*shape):
     """Numbers that are told apart, without a draw that would change those after it."""
     return np.sin(1.0 + np.arange(np.prod(shape))).reshape(shape).astype(np.float32)
@@ -682,5 +699,5 @@ def counted(*shape):
 
 if __name__ == "__main__":
     for part in (activations, not_numbers, arithmetic, powers, reductions, windows, moving, normalisations, losses, images, signals,
-                 graphs, ellipses, cuts, least_numbers):
+                 graphs, ellipses, cuts, least_numbers, unsaid):
         part()

@@ -17,6 +17,7 @@ mod deform_conv;
 mod det;
 mod dot;
 mod einsum;
+mod equal;
 mod fourier;
 mod loss;
 mod lp;
@@ -46,6 +47,7 @@ mod window;
 use super::{Build, Entry};
 pub use conv_transpose::conv_transpose;
 pub use einsum::einsum;
+pub use equal::equal;
 pub use power::pow;
 pub use top::place_of_best;
 

@@ -1,5 +1,6 @@
 //! Stored values in one form, so that whoever looks at a graph need only know that: sparse weights are written out,
-//! a `Constant` has a tensor whichever attribute it was written with, and unsigned integers lie where tract looks.
+//! a `Constant` has a tensor whichever attribute it was written with, unsigned integers lie where tract looks, and a
+//! `ConstantOfShape` says what it repeats.
 
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, SparseTensorProto, TensorProto};
@@ -20,6 +21,10 @@ pub fn normalise(graph: &mut GraphProto) -> Result<(), LoadError> {
     for node in &mut graph.node {
         if node.op_type == "Constant" && super::super::proto::domain(&node.domain) == "ai.onnx" {
             constant(node)?;
+        }
+        if node.op_type == "ConstantOfShape" && node.attribute.is_empty() {
+            // tract takes the zero that the standard means for one in double precision.
+            node.attribute.push(tensor("value", stored(DataType::Float, &[1], 0f32.to_le_bytes().into())));
         }
         for attribute in &mut node.attribute {
             attribute.t.iter_mut().for_each(unsigned);
