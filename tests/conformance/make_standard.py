@@ -692,6 +692,23 @@ def unsaid():
           [("x", x, ["N", 3])], [("y", T.BOOL, ["N", 3])], [("t", np.float32(1.5)), ("u", np.float32(2.5))])
 
 
+def single_precision():
+    """What an engine that resizes in single precision gets wrong, and what it does not."""
+    exact = np.array([[[16777217, -16777219, 7]]])
+    for kind in (np.int32, np.float32, np.uint8, np.int8):
+        x = exact.astype(np.int32).astype(kind) if kind is np.int32 else np.array([[[10, 21, 35, 44, 59, 60]]], kind)
+        for name, more in (("double", {}), ("antialias", {"antialias": 1})):
+            scale = np.array([1, 1, 2 if name == "double" else 0.5], np.float32)
+            op(f"{kind.__name__}_{name}", "Resize", {"x": x, "": 0, "s": scale}, {"mode": "linear", **more}, opset=18, stored=("s",),
+               rtol=1e-4)
+    x = np.array([[[1.123456789012, 2.000000000123, 16777217]]])
+    even = x.repeat(2, 2)
+    even[..., 1:5:2] += (x[..., 1:] - x[..., :-1]) / 4
+    even[..., 2:5:2] -= (x[..., 1:] - x[..., :-1]) / 4
+    op("float64_exact", "Resize", {"x": x, "": 0, "s": np.array([1, 1, 2], np.float32)}, {"mode": "linear"}, stored=("s",),
+       answers=[{"y0": even}], rtol=1e-12, atol=1e-12)
+
+
 def counted(*shape):
     """Numbers that are told apart, without a draw that would change those after it."""
     return np.sin(1.0 + np.arange(np.prod(shape))).reshape(shape).astype(np.float32)
@@ -699,5 +716,5 @@ def counted(*shape):
 
 if __name__ == "__main__":
     for part in (activations, not_numbers, arithmetic, powers, reductions, windows, moving, normalisations, losses, images, signals,
-                 graphs, ellipses, cuts, least_numbers, unsaid):
+                 graphs, ellipses, cuts, least_numbers, unsaid, single_precision):
         part()

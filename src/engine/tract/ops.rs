@@ -106,6 +106,7 @@ pub fn register(onnx: &mut Onnx) {
     onnx.op_register.0.insert("ConvTranspose".into(), standard::conv_transpose);
     onnx.op_register.0.insert("Einsum".into(), standard::einsum);
     onnx.op_register.0.insert("Equal".into(), standard::equal);
+    standard::register_resize(onnx);
     onnx.op_register.0.insert("Pow".into(), standard::pow);
     for entry in TABLE.iter().copied().flatten() {
         onnx.op_register.0.insert(format!("{}.{}", entry.domain, entry.name), import);

@@ -32,6 +32,7 @@ mod power;
 mod random;
 mod range;
 mod reduce;
+mod resize;
 mod reverse_sequence;
 mod roi;
 pub(super) mod shapes;
@@ -49,6 +50,7 @@ pub use conv_transpose::conv_transpose;
 pub use einsum::einsum;
 pub use equal::equal;
 pub use power::pow;
+pub use resize::register_resize;
 pub use top::place_of_best;
 
 const fn onnx(name: &'static str, build: Build) -> Entry {
