@@ -102,18 +102,24 @@ impl ConvTranspose {
         }
     }
 
-    /// What is cut off before and after along an axis.
-    fn cut(&self, axis: usize, size: &TDim) -> TractResult<(usize, usize)> {
+    /// What is cut off before and after along an axis, and what is added behind it that the kernel does not reach.
+    fn cut(&self, axis: usize, size: &TDim) -> TractResult<(usize, usize, usize)> {
         if self.output_shape.is_empty() && !self.is_same() {
-            return Ok(self.pads(axis));
+            let (before, after) = self.pads(axis);
+            return Ok((before, after, 0));
         }
         let total = (self.whole(axis, size) - self.size(axis, size)).to_i64().map_err(|_| {
             error("the size of its input is not known beforehand, and with it not what its output_shape cuts off")
         })?;
+        // One place more than the kernel reaches stands behind the others. Where there are more, the standard divides them
+        // and ONNX Runtime does not.
+        if total == -1 && self.window.auto_pad == AutoPad::NotSet {
+            return Ok((0, 0, 1));
+        }
         let total = usize::try_from(total)
             .map_err(|_| error("its output is to be larger than its kernel makes it; set output_padding and pads"))?;
         let (less, more) = (total / 2, total.div_ceil(2));
-        Ok(if self.window.auto_pad == AutoPad::SameUpper { (less, more) } else { (more, less) })
+        Ok(if self.window.auto_pad == AutoPad::SameUpper { (less, more, 0) } else { (more, less, 0) })
     }
 }
 
@@ -166,8 +172,9 @@ impl Expansion for ConvTranspose {
         let (channels, made) = (weights[0], weights[1] * self.group);
         let input = model.outlet_fact(inputs[0])?;
         let (datatype, sizes) = (input.datum_type, input.shape.iter().skip(2));
-        let cut = sizes.enumerate().map(|(axis, size)| known.cut(axis, size));
-        let (before, after): (TVec<usize>, TVec<usize>) = cut.collect::<TractResult<Vec<_>>>()?.into_iter().unzip();
+        let cut = sizes.enumerate().map(|(axis, size)| known.cut(axis, size)).collect::<TractResult<Vec<_>>>()?;
+        let (before, after) = cut.iter().map(|&(before, after, _)| (before, after)).unzip();
+        let added = cut.iter().enumerate().map(|(axis, &(_, _, added))| known.output_padding(axis) + added);
         let window = &known.window;
         let each = |of: &dyn Fn(usize) -> usize| -> TVec<usize> { (0..window.kernel.len()).map(of).collect() };
         let pool = PoolSpec::new(
@@ -179,7 +186,7 @@ impl Expansion for ConvTranspose {
             channels,
             made,
         );
-        let op = Deconv::new(pool, KernelFormat::OIHW, each(&|axis| known.output_padding(axis)), self.group);
+        let op = Deconv::new(pool, KernelFormat::OIHW, added.collect(), self.group);
         let bias = match inputs.get(2) {
             Some(&bias) => bias,
             None => model.add_const(format!("{name}.bias"), Tensor::zero_scalar_dt(datatype)?)?,
