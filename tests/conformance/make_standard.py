@@ -707,6 +707,56 @@ def single_precision():
        answers=[{"y0": even}], rtol=1e-12, atol=1e-12)
 
 
+def invalid_operations():
+    """NaN that is born inside of a graph, and operators of which an engine might make a number of it."""
+    N, T = helper.make_node, TensorProto
+    x = np.array([[-4, 4, 0, 2.25, -1, 9]], np.float32)
+    half, three = ("half", np.float32(0.5)), ("three", np.array([3], np.float32))
+    takers = {"relu": N("Relu", ["q"], ["y"]), "sigmoid": N("Sigmoid", ["q"], ["y"]), "tanh": N("Tanh", ["q"], ["y"]),
+              "hard_sigmoid": N("HardSigmoid", ["q"], ["y"], alpha=0.3), "clip": N("Clip", ["q", "half", "two"], ["y"]),
+              "max": N("Max", ["q", "half", "x"], ["y"]), "max_first": N("Max", ["half", "q"], ["y"]),
+              "min": N("Min", ["q", "three"], ["y"])}
+    numbers = [half, three, ("two", np.float32(2))]
+    for kind in FLOATS:
+        ports = [("x", x.astype(kind), ["N", 6])]
+        outputs = [("y", helper.np_dtype_to_tensor_dtype(np.dtype(kind)), ["N", 6])]
+        weights = [(name, value.astype(kind)) for name, value in numbers]
+        for name, taker in takers.items():
+            if not (kind is np.float64 and name == "hard_sigmoid"):
+                graph(f"nan_born_{name}_{kind.__name__}", [N("Sqrt", ["x"], ["q"]), taker], ports, outputs, weights, rtol=2e-5)
+    ports, outputs = [("x", x, ["N", 6])], [("y", T.FLOAT, ["N", 6])]
+    births = {"log": [N("Log", ["x"], ["q"])], "pow": [N("Pow", ["x", "half"], ["q"])], "acos": [N("Acos", ["x"], ["q"])],
+              "asin": [N("Asin", ["x"], ["q"])], "acosh": [N("Acosh", ["x"], ["q"])], "atanh": [N("Atanh", ["x"], ["q"])],
+              "zero_by_zero": [N("Div", ["x", "x"], ["q"])],
+              "by_sum": [N("Mul", ["x", "zero"], ["z"]), N("ReduceSum", ["z", "one"], ["s"]), N("Div", ["z", "s"], ["q"])],
+              "by_stored_zero": [N("Div", ["x", "zero"], ["p"]), N("Mul", ["p", "zero"], ["q"])],
+              "moved": [N("Sqrt", ["x"], ["r"]), N("Transpose", ["r"], ["t"]), N("Mul", ["t", "two"], ["m"]),
+                        N("Reshape", ["m", "rows"], ["q"])],
+              "multiplied": [N("Sqrt", ["x"], ["r"]), N("MatMul", ["r", "w"], ["q"])],
+              "stored": [N("Greater", ["x", "zero"], ["c"]), N("Where", ["c", "x", "lost"], ["q"])],
+              "variance": [N("Mul", ["x", "x"], ["p"]), N("Sub", ["p", "three"], ["v"]), N("Sqrt", ["v"], ["q"])]}
+    weights = numbers + [("zero", np.float32(0)), ("one", ints(1)), ("rows", ints(-1, 6)), ("w", counted(6, 6)),
+                         ("lost", np.array([np.nan], np.float32))]
+    with np.errstate(all="ignore"):
+        for name, nodes in births.items():
+            graph(f"nan_born_of_{name}", [*nodes, N("Relu", ["q"], ["y"])], ports, outputs, weights, rtol=1e-4, atol=1e-5)
+    masked = [N("Less", ["x", "half"], ["c"]), N("Where", ["c", "least", "x"], ["m"])]
+    rows = np.array([[1, 2, -3], [-1, -2, 0]], np.float32)
+    for name, nodes in (("softmax", [N("Softmax", ["m"], ["q"])]), ("log_softmax", [N("LogSoftmax", ["m"], ["q"])]),
+                        ("softmax_by_hand", [N("ReduceMax", ["m", "one"], ["t"]), N("Sub", ["m", "t"], ["d"]), N("Exp", ["d"], ["e"]),
+                                             N("ReduceSum", ["e", "one"], ["s"]), N("Div", ["e", "s"], ["q"])])):
+        graph(f"nan_born_of_masked_{name}", [*masked, *nodes, N("Relu", ["q"], ["y"])], [("x", rows, ["N", 3])],
+              [("y", T.FLOAT, ["N", 3])], [half, ("least", np.float32(-np.inf)), ("one", ints(1))])
+    graph("nan_born_of_masked_shape", [N("Shape", ["x"], ["n"]), N("ConstantOfShape", ["n"], ["least"],
+          value=helper.make_tensor("value", T.FLOAT, [1], [-np.inf])), *masked, N("Softmax", ["m"], ["q"]), N("Relu", ["q"], ["y"])],
+          [("x", rows, ["N", 3])], [("y", T.FLOAT, ["N", 3])], [half])
+    graph("nan_born_filled", [N("Sqrt", ["x"], ["q"]), N("IsNaN", ["q"], ["c"]), N("Where", ["c", "half", "q"], ["f"]),
+          N("Sigmoid", ["f"], ["y"])], ports, outputs, weights)
+    branch = lambda name, operator: helper.make_graph([N(operator, ["q"], [name])], name, [], [helper.make_tensor_value_info(name, T.FLOAT, None)])
+    graph("nan_born_before_branch", [N("Sqrt", ["x"], ["q"]), N("ReduceMax", ["x"], ["m"], keepdims=0), N("Greater", ["m", "two"], ["c"]),
+          N("If", ["c"], ["y"], then_branch=branch("yes", "Relu"), else_branch=branch("no", "Tanh"))], ports, outputs, weights)
+
+
 def counted(*shape):
     """Numbers that are told apart, without a draw that would change those after it."""
     return np.sin(1.0 + np.arange(np.prod(shape))).reshape(shape).astype(np.float32)
@@ -714,5 +764,5 @@ def counted(*shape):
 
 if __name__ == "__main__":
     for part in (activations, not_numbers, arithmetic, powers, reductions, windows, moving, normalisations, losses, images, signals,
-                 graphs, ellipses, cuts, least_numbers, unsaid, single_precision):
+                 graphs, ellipses, cuts, least_numbers, unsaid, single_precision, invalid_operations):
         part()

@@ -2,7 +2,8 @@
 //! for activations, maxima and comparisons turn it into an ordinary number instead, and nobody would notice. So a request
 //! that holds one is refused unless every operator that it can reach is known to let it spread. It does not get past
 //! those that fill in what is missing. Infinity is refused where NaN comes of it before such an operator: two of them make
-//! NaN of their difference, and so does one times zero.
+//! NaN of their difference, and so does one times zero. NaN that no request held is the business of
+//! `rewrite/claim/invalid.rs`.
 
 use std::collections::{HashMap, HashSet};
 

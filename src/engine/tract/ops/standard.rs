@@ -17,6 +17,7 @@ mod deform_conv;
 mod det;
 mod dot;
 mod einsum;
+mod elementwise;
 mod equal;
 mod fourier;
 mod loss;
@@ -125,13 +126,19 @@ pub const OPERATORS: &[Entry] = &[
     case("BatchNormalization", batch_norm::build),
     case("Clip", activations::clip),
     case("Dropout", random::dropout),
+    case("HardSigmoid", activations::hard_sigmoid),
     case("MatMul", dot::build),
+    case("Max", elementwise::max),
     case("MaxPool", max_pool::build),
+    case("Min", elementwise::min),
+    case("Mul", elementwise::mul),
     case("Pad", pad::build),
     case("Range", range::build),
+    case("Relu", activations::relu),
     case("Resize", upsample::build),
     case("Sigmoid", activations::sigmoid),
     case("Slice", slice::build),
     case("Split", split::build),
     case("Swish", activations::swish),
+    case("Tanh", activations::tanh),
 ];

@@ -2,6 +2,8 @@
 //! The others are moved to the domain [`CASES`], whose operators are our own. Where the file does not tell which case it
 //! is, the node is moved: ours cover all of them.
 
+mod invalid;
+
 use std::collections::{HashMap, HashSet};
 
 use tract_onnx::pb::tensor_proto::DataType as OnnxType;
@@ -10,34 +12,63 @@ use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 use super::super::checks::{Scope, attribute};
 use super::super::ops::CASES;
 use super::super::{dims, ops, proto};
+use invalid::{Invalid, numbers};
+
+/// Operators of which tract makes a number where the standard has NaN.
+const SWALLOWS_NAN: &[&str] = &["Clip", "HardSigmoid", "Max", "Min", "Relu", "Sigmoid", "Swish", "Tanh"];
 
 /// Moves nodes in place, in inner graphs too.
 pub fn claim(model: &mut ModelProto) {
     let opset = ops::opsets(model).get("ai.onnx").copied().unwrap_or(1);
     if let Some(graph) = &mut model.graph {
-        claim_in(graph, opset);
+        claim_in(graph, opset, &HashSet::new());
     }
 }
 
-fn claim_in(graph: &mut GraphProto, opset: i64) {
-    let moved = {
+/// `outer` are values from outside that may hold NaN.
+fn claim_in(graph: &mut GraphProto, opset: i64, outer: &HashSet<String>) {
+    let (moved, reached, may_be_nan) = {
         let known = Known::of(graph);
-        let verdicts =
-            graph.node.iter().map(|node| proto::domain(&node.domain) == "ai.onnx" && known.ours(node, opset));
-        verdicts.collect::<Vec<bool>>()
+        let invalid = Invalid::of(graph, &known.scope, outer);
+        let swallows = |node: &NodeProto| {
+            let zero = |input: &String| {
+                known.scope.stored(input).and_then(numbers).is_some_and(|x| x.iter().all(|x| *x == 0.0))
+            };
+            let swallows =
+                SWALLOWS_NAN.contains(&&*node.op_type) || node.op_type == "Mul" && node.input.iter().any(zero);
+            swallows && node.input.iter().any(|input| invalid.may_be_nan(input))
+        };
+        let ours =
+            |node: &NodeProto| proto::domain(&node.domain) == "ai.onnx" && (known.ours(node, opset) || swallows(node));
+        let moved: Vec<bool> = graph.node.iter().map(ours).collect();
+        let reached: Vec<bool> = graph.node.iter().map(|node| has_graphs(node) && invalid.reaches(node)).collect();
+        (moved, reached, if graph.node.iter().any(has_graphs) { invalid.names() } else { HashSet::new() })
     };
     let idle = idle_dropouts(graph);
-    for ((node, moved), idle) in graph.node.iter_mut().zip(moved).zip(idle) {
-        if idle {
+    for (at, node) in graph.node.iter_mut().enumerate() {
+        if idle[at] {
             node.input.truncate(1);
-        } else if moved {
+        } else if moved[at] {
             node.domain = CASES.into();
         }
         for inner in node.attribute.iter_mut().flat_map(|attribute| attribute.g.iter_mut().chain(&mut attribute.graphs))
         {
-            claim_in(inner, opset);
+            let mut outer = HashSet::new();
+            proto::walk(inner, &mut |graph| {
+                let read = graph.node.iter().flat_map(|node| &node.input);
+                outer.extend(read.filter(|input| may_be_nan.contains(*input)).cloned());
+            });
+            if reached[at] {
+                outer.extend(inner.input.iter().map(|input| input.name.clone()));
+            }
+            claim_in(inner, opset, &outer);
         }
     }
+}
+
+/// Whether graphs stand inside of a node.
+fn has_graphs(node: &NodeProto) -> bool {
+    node.attribute.iter().any(|attribute| attribute.g.is_some() || !attribute.graphs.is_empty())
 }
 
 /// What the file tells about the values of a graph.

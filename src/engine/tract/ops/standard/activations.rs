@@ -1,6 +1,7 @@
 //! Functions of one number that tract computes wrongly or only for some types: `Celu` with another alpha than 1, `Softplus`
 //! and areas of hyperbolas of large numbers, `Swish` with an alpha, `Clip` with one bound, `Round` and `Sigmoid`
-//! in double precision, and the questions `IsNaN` and `IsInf`.
+//! in double precision, and the questions `IsNaN` and `IsInf`. `Clip`, `HardSigmoid`, `Relu`, `Sigmoid` and `Tanh` are here
+//! for what may hold NaN, too, of which tract makes a number.
 
 use tract_onnx::prelude::tract_num_traits::Bounded;
 use tract_onnx::prelude::{Arc, Datum, DatumExt, DatumType, TDim, TVec, Tensor, TractResult, TypedFact, tvec};
@@ -16,24 +17,36 @@ enum Function {
     Acosh,
     Asinh,
     Celu,
+    HardSigmoid,
+    Relu,
     Round,
     Sigmoid,
     Softplus,
     Swish,
+    Tanh,
 }
 
 #[derive(Debug)]
 struct Activation {
     function: Function,
     alpha: f64,
+    beta: f64,
 }
 
 fn build(node: &Node, function: Function) -> Result<Arc<dyn Kernel>, Refusal> {
     let alpha = match function {
         Function::Celu | Function::Swish => node.float_or("alpha", 1.0)?.into(),
+        Function::HardSigmoid => node.float_or("alpha", 0.2)?.into(),
         _ => 1.0,
     };
-    Ok(Arc::new(Activation { function, alpha }))
+    let beta = match function {
+        Function::HardSigmoid => node.float_or("beta", 0.5)?.into(),
+        _ => 0.0,
+    };
+    if node.opset() < 6 {
+        node.ints("consumed_inputs")?;
+    }
+    Ok(Arc::new(Activation { function, alpha, beta }))
 }
 
 pub fn acosh(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
@@ -46,6 +59,14 @@ pub fn asinh(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
 
 pub fn celu(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
     build(node, Function::Celu)
+}
+
+pub fn hard_sigmoid(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
+    build(node, Function::HardSigmoid)
+}
+
+pub fn relu(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
+    build(node, Function::Relu)
 }
 
 pub fn round(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
@@ -64,17 +85,25 @@ pub fn swish(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
     build(node, Function::Swish)
 }
 
+pub fn tanh(node: &Node) -> Result<Arc<dyn Kernel>, Refusal> {
+    build(node, Function::Tanh)
+}
+
 impl Activation {
     fn of(&self, x: f64) -> f64 {
         match self.function {
             Function::Acosh => x.acosh(),
             Function::Asinh => x.asinh(),
+            Function::HardSigmoid => (self.alpha * x + self.beta).clamp(0.0, 1.0),
+            Function::Relu if x < 0.0 => 0.0,
+            Function::Relu => x,
             Function::Round => x.round_ties_even(),
             Function::Sigmoid => 1.0 / (1.0 + (-x).exp()),
             Function::Celu if x < 0.0 => self.alpha * (x / self.alpha).exp_m1(),
             Function::Celu => x,
             Function::Softplus => softplus_of(x),
             Function::Swish => x / (1.0 + (-self.alpha * x).exp()),
+            Function::Tanh => x.tanh(),
         }
     }
 }
@@ -83,7 +112,9 @@ impl Activation {
     fn fast(&self) -> Option<fn(f32) -> f32> {
         match self.function {
             Function::Softplus => Some(|x| if x > 0.0 { x + (-x).exp().ln_1p() } else { x.exp().ln_1p() }),
+            Function::Relu => Some(|x| if x < 0.0 { 0.0 } else { x }),
             Function::Round => Some(f32::round_ties_even),
+            Function::Tanh => Some(f32::tanh),
             _ => None,
         }
     }

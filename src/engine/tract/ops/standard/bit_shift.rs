@@ -74,6 +74,10 @@ impl BitShift {
 pub fn broadcast<T: Copy>(values: &[T], shape: &[usize], to: &[usize]) -> TractResult<Vec<T>> {
     // Two such and the result.
     let mut spread = Vec::with_capacity(budget::elements(to, size_of::<T>(), 2 * size_of::<T>())?);
+    if shape == to {
+        spread.extend_from_slice(values);
+        return Ok(spread);
+    }
     let missing = to.len() - shape.len();
     let steps: TVec<usize> =
         strides(shape).iter().zip(shape).map(|(&step, &size)| if size == 1 { 0 } else { step }).collect();

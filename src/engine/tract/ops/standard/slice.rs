@@ -1,4 +1,5 @@
-//! `Slice` of values whose sizes are known only at run time, where an end may lie beyond the last element.
+//! `Slice` of values whose sizes are known only at run time, where an end may lie beyond the last element, and by bounds that
+//! tract takes in another way than the standard, or not at all.
 
 use tract_onnx::prelude::{Arc, TDim, TVec, Tensor, TractResult, TypedFact, tvec};
 
