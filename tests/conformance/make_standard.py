@@ -757,6 +757,31 @@ def invalid_operations():
           N("If", ["c"], ["y"], then_branch=branch("yes", "Relu"), else_branch=branch("no", "Tanh"))], ports, outputs, weights)
 
 
+def far_out():
+    """Sigmoid and Tanh where it matters how near to zero or one they come. ONNX Runtime's own stop at -18, so the answers are
+    numpy's."""
+    N, T = helper.make_node, TensorProto
+    x = np.array([[-40, -25, -17, 17, 1, -1, 0.5, 88]], np.float32)
+    with np.errstate(over="ignore"):
+        s = (1 / (1 + np.exp(-x.astype(np.float64)))).astype(np.float32)
+    t = np.tanh(x.astype(np.float64)).astype(np.float32)
+    one, few = ("one", np.float32(1)), np.array([[-40, -25, -9, 1, -1, 0.5]], np.float32)
+    f = (1 / (1 + np.exp(-few.astype(np.float64)))).astype(np.float32)
+    tail = np.float32(1) - np.tanh(few.astype(np.float64)).astype(np.float32)
+    for name, nodes, value, answer in (
+            ("log", [N("Sigmoid", ["x"], ["s"]), N("Log", ["s"], ["y"])], x, np.log(s)),
+            ("log_moved", [N("Sigmoid", ["x"], ["s"]), N("Reshape", ["s", "rows"], ["r"]), N("Log", ["r"], ["y"])], x, np.log(s)),
+            ("quotient", [N("Sigmoid", ["x"], ["s"]), N("Div", ["one", "s"], ["y"])], x, 1 / s),
+            ("odds", [N("Sigmoid", ["x"], ["s"]), N("Sub", ["one", "s"], ["d"]), N("Div", ["s", "d"], ["y"])], few, f / (1 - f)),
+            ("floor", [N("Tanh", ["x"], ["t"]), N("Floor", ["t"], ["y"])], x, np.floor(t)),
+            ("root", [N("Tanh", ["x"], ["t"]), N("Add", ["t", "one"], ["d"]), N("Sqrt", ["d"], ["y"])], x, np.sqrt(t + 1)),
+            ("log_of_rest", [N("Tanh", ["x"], ["t"]), N("Sub", ["one", "t"], ["d"]), N("Log", ["d"], ["y"])], few, np.log(tail))):
+        graph(f"far_out_{name}", nodes, [("x", value, ["N", value.shape[1]])], [("y", T.FLOAT, None)], [one, ("rows", ints(-1, 8))],
+              answers=[{"y": answer}], rtol=2e-5)
+    graph("far_out_whole", [N("Tanh", ["x"], ["t"]), N("Cast", ["t"], ["y"], to=T.INT64)], [("x", x, ["N", 8])],
+          [("y", T.INT64, None)], answers=[{"y": t.astype(np.int64)}])
+
+
 def counted(*shape):
     """Numbers that are told apart, without a draw that would change those after it."""
     return np.sin(1.0 + np.arange(np.prod(shape))).reshape(shape).astype(np.float32)
@@ -764,5 +789,5 @@ def counted(*shape):
 
 if __name__ == "__main__":
     for part in (activations, not_numbers, arithmetic, powers, reductions, windows, moving, normalisations, losses, images, signals,
-                 graphs, ellipses, cuts, least_numbers, unsaid, single_precision, invalid_operations):
+                 graphs, ellipses, cuts, least_numbers, unsaid, single_precision, invalid_operations, far_out):
         part()

@@ -3,6 +3,7 @@
 //! is, the node is moved: ours cover all of them.
 
 mod invalid;
+mod precision;
 
 use std::collections::{HashMap, HashSet};
 
@@ -38,8 +39,13 @@ fn claim_in(graph: &mut GraphProto, opset: i64, outer: &HashSet<String>) {
                 SWALLOWS_NAN.contains(&&*node.op_type) || node.op_type == "Mul" && node.input.iter().any(zero);
             swallows && node.input.iter().any(|input| invalid.may_be_nan(input))
         };
-        let ours =
-            |node: &NodeProto| proto::domain(&node.domain) == "ai.onnx" && (known.ours(node, opset) || swallows(node));
+        let delicate = precision::delicate(graph, &known.scope);
+        let inexact = |node: &NodeProto| {
+            matches!(&*node.op_type, "Sigmoid" | "Tanh") && node.output.iter().any(|value| delicate.contains(&**value))
+        };
+        let ours = |node: &NodeProto| {
+            proto::domain(&node.domain) == "ai.onnx" && (known.ours(node, opset) || swallows(node) || inexact(node))
+        };
         let moved: Vec<bool> = graph.node.iter().map(ours).collect();
         let reached: Vec<bool> = graph.node.iter().map(|node| has_graphs(node) && invalid.reaches(node)).collect();
         (moved, reached, if graph.node.iter().any(has_graphs) { invalid.names() } else { HashSet::new() })
