@@ -782,6 +782,17 @@ def far_out():
           [("y", T.INT64, None)], answers=[{"y": t.astype(np.int64)}])
 
 
+def taken_of_axes():
+    """Slices that begin before the first element, or end before they begin."""
+    x = counted(5, 3)
+    for name, start, end, axis, step in (
+            ("before_first", -8, -2**63, 1, -2), ("before_first_by_one", -4, -9, 1, -1), ("backwards", -2, -2**63, 1, -1),
+            ("rows_backwards", -2, -2**63, 0, -1), ("last_before", -1, 3, 0, 1), ("last_of_columns", -1, 1, 1, 1),
+            ("second_last", -2, 2, 1, 1), ("beyond", 7, -2**63, 1, -1)):
+        bounds = {"a": ints(start), "b": ints(end), "c": ints(axis), "d": ints(step)}
+        op(f"taken_{name}", "Slice", {"x": x, **bounds}, stored=tuple(bounds), free=("x",))
+
+
 def counted(*shape):
     """Numbers that are told apart, without a draw that would change those after it."""
     return np.sin(1.0 + np.arange(np.prod(shape))).reshape(shape).astype(np.float32)
@@ -789,5 +800,5 @@ def counted(*shape):
 
 if __name__ == "__main__":
     for part in (activations, not_numbers, arithmetic, powers, reductions, windows, moving, normalisations, losses, images, signals,
-                 graphs, ellipses, cuts, least_numbers, unsaid, single_precision, invalid_operations, far_out):
+                 graphs, ellipses, cuts, least_numbers, unsaid, single_precision, invalid_operations, far_out, taken_of_axes):
         part()

@@ -167,9 +167,16 @@ impl<'g> Known<'g> {
         let free = (1..5).filter_map(|at| given(node, at)).any(|bound| !self.settled.contains(bound));
         let stored = |at: usize| self.stored(node, at).map(integers).unwrap_or_default();
         let (starts, ends, steps) = (stored(1), stored(2), stored(4));
-        let empty = starts.iter().zip(&ends).any(|(start, end)| (*start < 0) == (*end < 0) && start >= end);
+        // Which of the two comes first depends on the size where one counts from the end, unless that is beyond all sizes.
+        let from_both = |start: i64, end: i64| start < 0 && (0..i64::from(i32::MAX)).contains(&end);
+        let empty = |(&start, &end): (&i64, &i64)| (start < 0) == (end < 0) && start >= end || from_both(start, end);
+        let empty = starts.iter().zip(&ends).any(empty);
         let backwards = steps.iter().any(|&step| step < 0);
-        free || empty && !backwards || node.input.first().is_some_and(|input| self.found.contains(input.as_str()))
+        // Of a start before the first element it makes none where the standard has the first.
+        let before = backwards && starts.iter().any(|&start| start < -1);
+        free || before
+            || empty && !backwards
+            || node.input.first().is_some_and(|input| self.found.contains(input.as_str()))
     }
 
     /// Whether tract pads it right: by a stored scalar, by stored lengths, none of them negative.

@@ -1,0 +1,1 @@
+slice_taken_before_first_by_one*LB0/in/xJ<¤jW?·Çh?Ã>Ï½A¿|u¿Œ¾F0(?•F}?2Ó>øD¿\ÿ¿Ø\	¿" ×>r˜}?Dy&?*&B0/out/y0J¤jW?Ï½A¿F0(?øD¿" ×>Rrtol=1e-05 atol=1e-06

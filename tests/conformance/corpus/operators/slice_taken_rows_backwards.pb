@@ -1,0 +1,1 @@
+slice_taken_rows_backwards*LB0/in/xJ<¤jW?·Çh?Ã>Ï½A¿|u¿Œ¾F0(?•F}?2Ó>øD¿\ÿ¿Ø\	¿" ×>r˜}?Dy&?*BB0/out/y0J0øD¿\ÿ¿Ø\	¿F0(?•F}?2Ó>Ï½A¿|u¿Œ¾¤jW?·Çh?Ã>Rrtol=1e-05 atol=1e-06

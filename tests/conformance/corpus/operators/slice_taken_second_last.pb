@@ -1,0 +1,1 @@
+slice_taken_second_last*LB0/in/xJ<¤jW?·Çh?Ã>Ï½A¿|u¿Œ¾F0(?•F}?2Ó>øD¿\ÿ¿Ø\	¿" ×>r˜}?Dy&?*&B0/out/y0J·Çh?|u¿•F}?\ÿ¿r˜}?Rrtol=1e-05 atol=1e-06
