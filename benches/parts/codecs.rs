@@ -26,12 +26,12 @@ fn json_in_flat(bencher: Bencher, count: usize) {
     let text = text(&tensor(count));
     bencher.counter(BytesCount::of_slice(&text)).bench_local(|| {
         let mut reader = Reader::new(black_box(&text)).expect("text");
-        read_elements(&mut reader, DataType::Fp32, Some(count)).expect("numbers").len()
+        read_elements(&mut reader, DataType::Fp32, Some(&[count])).expect("numbers").len()
     });
 }
 
-#[divan::bench(args = COUNTS)]
-fn json_in_rows(bencher: Bencher, count: usize) {
+/// Rows of four.
+fn rows(count: usize) -> String {
     let rows: Vec<String> = text(&tensor(count))
         .strip_prefix(b"[")
         .and_then(|text| text.strip_suffix(b"]"))
@@ -41,7 +41,21 @@ fn json_in_rows(bencher: Bencher, count: usize) {
         .chunks(4)
         .map(|row| format!("[{}]", String::from_utf8_lossy(&row.join(&b','))))
         .collect();
-    let text = format!("[{}]", rows.join(","));
+    format!("[{}]", rows.join(","))
+}
+
+#[divan::bench(args = COUNTS)]
+fn json_in_nested_by_shape(bencher: Bencher, count: usize) {
+    let text = rows(count);
+    bencher.counter(BytesCount::of_str(&text)).bench_local(|| {
+        let mut reader = Reader::new(black_box(text.as_bytes())).expect("text");
+        read_elements(&mut reader, DataType::Fp32, Some(&[count / 4, 4])).expect("numbers").len()
+    });
+}
+
+#[divan::bench(args = COUNTS)]
+fn json_in_rows(bencher: Bencher, count: usize) {
+    let text = rows(count);
     bencher.counter(BytesCount::of_str(&text)).bench_local(|| {
         let mut reader = Reader::new(black_box(text.as_bytes())).expect("text");
         read_nested(&mut reader, Some(DataType::Fp32)).expect("numbers").len()

@@ -16,10 +16,10 @@ fn nested(text: &str, datatype: Option<DataType>) -> Result<Tensor> {
     Ok(tensor)
 }
 
-/// Reads a whole text as flat elements.
-fn elements(text: &str, datatype: DataType, expected: Option<usize>) -> Result<Values> {
+/// Reads a whole text as elements of a shape.
+fn elements(text: &str, datatype: DataType, shape: Option<&[usize]>) -> Result<Values> {
     let mut reader = Reader::new(text.as_bytes())?;
-    let values = read_elements(&mut reader, datatype, expected)?;
+    let values = read_elements(&mut reader, datatype, shape)?;
     reader.finish()?;
     Ok(values)
 }

@@ -116,7 +116,7 @@ fn keys_come_in_any_order_and_unknown_ones_are_skipped() {
         r#"{"parameters":{"sequence_id":7,"headers":{"a":[1]},"triton_x":null,"priority":1},"extra":[{}],
             "outputs":null,"id":null,
             "inputs":[{"name":"measurements","x":{"y":[]},"parameters":{"z":1},"shape":[1,4],"datatype":"FP32",
-            "data":[[[5.1],[3.5]],[[1.4],[0.2]]]}]}"#,
+            "data":[[5.1,3.5,1.4,0.2]]}]}"#,
         "\u{feff} {\"inputs\":[{\"name\":\"measurements\",\"shape\":[1,4],\"datatype\":\"FP32\",\"data\":[5.1,3.5,1.4,2e-1]}]} \n",
     ] {
         assert_eq!(server.post("/v2/models/iris/infer", message).ok(), expected, "{message}");
@@ -271,7 +271,7 @@ fn what_is_wrong_is_named_with_its_place() {
         change(&mut message);
         message
     };
-    let table: [(&str, &str, Value); 22] = [
+    let table: [(&str, &str, Value); 26] = [
         ("missing_field", "", changed(&|m| drop(m.as_object_mut().unwrap().remove("inputs")))),
         ("missing_field", "/inputs/0", changed(&|m| drop(m["inputs"][0].as_object_mut().unwrap().remove("name")))),
         ("missing_field", "/inputs/0", changed(&|m| drop(m["inputs"][0].as_object_mut().unwrap().remove("data")))),
@@ -291,6 +291,11 @@ fn what_is_wrong_is_named_with_its_place() {
         ("out_of_range", "/inputs/0/shape/0", changed(&|m| m["inputs"][0]["shape"] = json!([-1, 4]))),
         ("wrong_count", "/inputs/0/data", changed(&|m| m["inputs"][0]["data"] = json!([1, 2, 3]))),
         ("wrong_count", "/inputs/0/data/4", changed(&|m| m["inputs"][0]["data"] = json!([1, 2, 3, 4, 5]))),
+        ("wrong_count", "/inputs/0/data", changed(&|m| m["inputs"][0]["data"] = json!([[1, 2, 3]]))),
+        // The right number in other rows would be another question.
+        ("wrong_shape", "/inputs/0/data", changed(&|m| m["inputs"][0]["data"] = json!([[1, 2], [3, 4]]))),
+        ("wrong_shape", "/inputs/0/data", changed(&|m| m["inputs"][0]["data"] = json!([[[1, 2, 3, 4]]]))),
+        ("ragged_rows", "/inputs/0/data/1", changed(&|m| m["inputs"][0]["data"] = json!([[1, 2, 3], [4]]))),
         ("wrong_type", "/inputs/0/data/1", changed(&|m| m["inputs"][0]["data"] = json!([1, "2", 3, 4]))),
         ("null_value", "/inputs/0/data/2", changed(&|m| m["inputs"][0]["data"] = json!([1, 2, null, 4]))),
         ("out_of_range", "/inputs/0/data/3", changed(&|m| m["inputs"][0]["data"] = json!([1, 2, 3, 1e39]))),
@@ -323,6 +328,25 @@ fn what_is_wrong_is_named_with_its_place() {
         assert_eq!(reply.json()["code"], code, "{text}");
     }
     assert_eq!(server.post("/v2/models/iris/infer", b"{\"inputs\": \"\xff\"}").json()["code"], "invalid_utf8");
+}
+
+#[test]
+fn rows_are_never_cut_anew() {
+    let server = start(&[IDENTITY]);
+    for (shape, data, came) in [("[2,2]", "[[1,2,3,4]]", "[1, 4]"), ("[1,4]", "[[1,2],[3,4]]", "[2, 2]")] {
+        // Also where the data comes before the shape.
+        for input in [format!(r#""shape":{shape},"data":{data}"#), format!(r#""data":{data},"shape":{shape}"#)] {
+            let body = format!(r#"{{"inputs":[{{"name":"input","datatype":"FP32",{input}}}]}}"#);
+            let words = server.post("/v2/models/identity_fp32/infer", &body).error(400);
+            let expected = shape.replace(',', ", ");
+            assert!(words.contains("/inputs/0/data") && words.contains(&expected) && words.contains(came), "{words}");
+        }
+    }
+    for data in ["[1,2,3,4]", "[[1,2],[3,4]]"] {
+        let body = format!(r#"{{"inputs":[{{"name":"input","datatype":"FP32","shape":[2,2],"data":{data}}}]}}"#);
+        let answer = server.post("/v2/models/identity_fp32/infer", &body).ok();
+        assert_eq!(answer["outputs"][0]["data"], json!([1.0, 2.0, 3.0, 4.0]));
+    }
 }
 
 #[test]

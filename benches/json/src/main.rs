@@ -52,8 +52,7 @@ const PARSERS: [Parse; 5] = [
                         }
                     }
                     _ => {
-                        let count = shape.iter().product();
-                        let values = read_elements(&mut reader, datatype, Some(count)).unwrap();
+                        let values = read_elements(&mut reader, datatype, Some(&shape)).unwrap();
                         total += values.into_tensor(shape.as_slice()).unwrap().len();
                     }
                 }

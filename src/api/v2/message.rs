@@ -204,11 +204,11 @@ fn pointer(index: usize, rest: &str) -> String {
 
 fn read_data(reader: &mut Reader<'_>, datatype: DataType, shape: &[usize]) -> Result<Values> {
     let offset = reader.offset()?;
-    let count = checked_count(shape).map_err(|error| {
+    checked_count(shape).map_err(|error| {
         let DecodeError { code, what, expected, got, .. } = *error;
         reader.error(offset, code, what, expected, got)
     })?;
-    read_elements(reader, datatype, Some(count))
+    read_elements(reader, datatype, Some(shape))
 }
 
 fn into_tensor(values: Values, shape: Shape, index: usize) -> Result<crate::tensor::Tensor> {

@@ -139,33 +139,57 @@ fn messages_read_as_sentences() {
 }
 
 #[test]
-fn flat_elements_count_whatever_their_nesting() {
-    for (text, datatype, count) in [
-        ("[1,2,3,4]", Int32, 4),
-        ("[[1,2],[3,4]]", Fp32, 4),
-        ("[[1],[2,3],4]", Fp32, 4),
-        ("[[],[]]", Fp32, 0),
-        (r#"["a"]"#, Bytes, 1),
+fn elements_are_flat_or_nested_like_their_shape() {
+    for (text, datatype, shape) in [
+        ("[1,2,3,4]", Int32, &[4][..]),
+        ("[1,2,3,4]", Int32, &[2, 2]),
+        ("[[1,2],[3,4]]", Fp32, &[2, 2]),
+        ("[ [ [1] , [2] ] , [ [3] , [4] ] ]", Fp32, &[2, 2, 1]),
+        ("[5]", Fp32, &[]),
+        ("[[],[]]", Fp32, &[2, 0]),
+        ("[[],[]]", Fp32, &[2, 0, 3]),
+        ("[]", Fp32, &[2, 0]),
+        (r#"["a"]"#, Bytes, &[1]),
+        (r#"[["a"],["b"]]"#, Bytes, &[2, 1]),
     ] {
-        let values = elements(text, datatype, Some(count)).unwrap_or_else(|error| panic!("{text}: {error}"));
-        assert_eq!(values.len(), count);
+        let values = elements(text, datatype, Some(shape)).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(values.len(), shape.iter().product::<usize>());
     }
-    for (text, count, code, pointer) in [
-        ("[1,2,3]", 2, "wrong_count", "/2"),
-        ("[[1,2],[3]]", 2, "wrong_count", "/1/0"),
-        ("[1,2,3]", 4, "wrong_count", ""),
-        ("[1,[2,x]]", 9, "invalid_json", "/1/1"),
-        ("5", 1, "wrong_type", ""),
-        (r#"["a"]"#, 1, "wrong_type", "/0"),
+    for (text, shape, code, pointer) in [
+        ("[1,2,3]", &[2][..], "wrong_count", "/2"),
+        ("[1,2,3]", &[4], "wrong_count", ""),
+        ("[[1,2,3]]", &[1, 2], "wrong_count", "/0/2"),
+        ("[[1,2,3]]", &[1, 4], "wrong_count", ""),
+        ("[[1,2],[3,4]]", &[3, 2], "wrong_count", ""),
+        ("[[1,2,3,4]]", &[2, 2], "wrong_shape", ""),
+        ("[[1,2],[3,4],[5,6]]", &[2, 3], "wrong_shape", ""),
+        ("[[1],[2],[3],[4]]", &[4], "wrong_shape", ""),
+        ("[[1,2],[3,4]]", &[2, 2, 1], "wrong_shape", ""),
+        ("[[[1,2],[3,4]]]", &[2, 2], "wrong_shape", ""),
+        ("[[5]]", &[], "wrong_shape", ""),
+        ("[[],[],[]]", &[2, 0], "wrong_shape", ""),
+        ("[[1],[2,3],4]", &[4], "ragged_rows", "/1"),
+        ("[[1,2],[3]]", &[2, 2], "ragged_rows", "/1"),
+        ("[1,[2,3,4]]", &[2, 2], "ragged_rows", "/1"),
+        ("[[1,x]]", &[1, 2], "invalid_json", "/0/1"),
+        ("5", &[1], "wrong_type", ""),
+        (r#"["a"]"#, &[1], "wrong_type", "/0"),
     ] {
-        let error = elements(text, Int64, Some(count)).expect_err(text);
+        let error = elements(text, Int64, Some(shape)).expect_err(text);
         assert_eq!((error.code, error.pointer.as_str()), (code, pointer), "{text}");
     }
+    let error = elements("[[1,2,3,4]]", Int64, Some(&[2, 2])).expect_err("another shape");
+    assert!(error.expected.contains("[2, 2]") && error.got.contains("[1, 4]"), "{error}");
+    let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
+    assert_eq!(elements(&deep, Int64, Some(&[1, 1])).expect_err("too deep").code, "too_deep");
+    // Without a shape any form will do.
+    assert_eq!(elements("[1,[2,x]]", Int64, None).expect_err("no JSON").pointer, "/1/1");
+    assert_eq!(elements("[[1],[2,3],4]", Int64, None).expect("elements").len(), 4);
 }
 
 #[test]
 fn a_claimed_count_does_not_allocate() {
-    assert_eq!(elements("[1]", Int64, Some(usize::MAX)).expect_err("too few").code, "wrong_count");
+    assert_eq!(elements("[1]", Int64, Some(&[usize::MAX])).expect_err("too few").code, "wrong_count");
 }
 
 #[test]

@@ -195,7 +195,7 @@ proptest! {
     #[test]
     fn no_text_does_more_than_fail(text in texts(), datatype in datatypes(), count in prop::option::of(0usize..9)) {
         let _ = nested(&text, datatype);
-        let _ = elements(&text, datatype.unwrap_or(DataType::Fp32), count);
+        let _ = elements(&text, datatype.unwrap_or(DataType::Fp32), count.map(|count| vec![count]).as_deref());
         if let Ok(mut reader) = Reader::new(text.as_bytes()) {
             let _ = reader.skip();
             let _ = reader.enter_object().map(|_| reader.next_key());
