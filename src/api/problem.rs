@@ -59,6 +59,8 @@ pub(crate) enum Refusal {
     },
     BodyTooSlow,
     UnreadableBody {
+        /// How it was said to be packed, if that is what was wrong with it.
+        encoding: Option<&'static str>,
         reason: String,
     },
     NotOffered {
@@ -261,12 +263,18 @@ fn of_refusal(refusal: Refusal) -> Facts {
             "Body too slow",
             "the deadline passed before the whole body had arrived".into(),
         ),
-        Refusal::UnreadableBody { reason } => Facts::new(
-            StatusCode::BAD_REQUEST,
-            "unreadable_body",
-            "Unreadable body",
-            format!("the body could not be received: {reason}"),
-        ),
+        Refusal::UnreadableBody { encoding, reason } => {
+            let facts = |detail| Facts::new(StatusCode::BAD_REQUEST, "unreadable_body", "Unreadable body", detail);
+            match encoding {
+                None => facts(format!("the body could not be received: {reason}")),
+                Some(encoding) => {
+                    let expected = format!("one whole {encoding} stream, as the header content-encoding says");
+                    facts(format!("the body could not be unpacked: expected {expected}, got other bytes: {reason}"))
+                        .expected(expected)
+                        .hint("leave the header content-encoding out where the body is sent as it is")
+                }
+            }
+        }
         Refusal::NotOffered { what } => {
             Facts::new(StatusCode::BAD_REQUEST, "not_offered", "Not offered by this server", what)
         }

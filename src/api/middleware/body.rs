@@ -27,11 +27,11 @@ const DISCARDING_TIME: Duration = Duration::from_secs(2);
 /// What can be unpacked, spelled as the library wants it.
 const ENCODINGS: [&str; 3] = ["gzip", "zstd", "identity"];
 
-/// The request with its body as it was before it was packed, or the refusal of a packing nobody here knows.
-async fn unpacked(mut request: Request) -> Result<Request, Response> {
+/// The request with its body as it was before it was packed, and how that was, or the refusal of a packing nobody here knows.
+async fn unpacked(mut request: Request) -> Result<(Request, Option<&'static str>), Response> {
     let mut encodings = request.headers().get_all(CONTENT_ENCODING).iter();
     let encoding = match (encodings.next(), encodings.next()) {
-        (None, _) => return Ok(request),
+        (None, _) => return Ok((request, None)),
         (Some(one), None) => ENCODINGS.into_iter().find(|name| one.as_bytes().eq_ignore_ascii_case(name.as_bytes())),
         (Some(_), Some(_)) => None,
     };
@@ -47,7 +47,7 @@ async fn unpacked(mut request: Request) -> Result<Request, Response> {
     });
     let refused = RequestDecompressionLayer::new().layer(taking).oneshot(request).await;
     match (opened, refused) {
-        (Some(request), _) => Ok(request),
+        (Some(request), _) => Ok((request, Some(encoding).filter(|&encoding| encoding != "identity"))),
         // Not for the encodings above.
         (None, Ok(refused)) => Err(refused.map(Body::new)),
         (None, Err(_)) => Err(Response::default()),
@@ -71,9 +71,10 @@ pub(super) async fn read_whole<F: Future<Output = Response>>(
     mut call: Box<Call>,
     next: impl FnOnce(Box<Call>) -> F,
 ) -> Response {
+    let mut encoding = None;
     if call.request.headers().contains_key(CONTENT_ENCODING) {
         match Box::pin(unpacked(std::mem::take(&mut call.request))).await {
-            Ok(request) => call.request = request,
+            Ok((request, packed)) => (call.request, encoding) = (request, packed),
             Err(refused) => return refused,
         }
     }
@@ -100,7 +101,7 @@ pub(super) async fn read_whole<F: Future<Output = Response>>(
             problem::Refusal::BodyTooLarge { limit }
         }
         Err(Unreadable::TooSlow) => problem::Refusal::BodyTooSlow,
-        Err(Unreadable::Broken(reason)) => problem::Refusal::UnreadableBody { reason },
+        Err(Unreadable::Broken(reason)) => problem::Refusal::UnreadableBody { encoding, reason },
     };
     problem::refuse(problem::Dialect::of(call.request.uri().path()), refusal)
 }

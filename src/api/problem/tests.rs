@@ -139,7 +139,7 @@ fn refusals_have_their_own_statuses() {
         (413, Refusal::BodyTooLarge { limit: 1 }),
         (415, Refusal::WrongContentType { got: "text/csv".into(), expected: "application/json" }),
         (415, Refusal::UnknownEncoding { got: "br".into() }),
-        (400, Refusal::UnreadableBody { reason: "reset".into() }),
+        (400, Refusal::UnreadableBody { encoding: None, reason: "reset".into() }),
         (400, Refusal::NotOffered { what: "no".into() }),
     ] {
         assert_eq!(refuse(Dialect::of("/predict"), refusal.clone()).status(), status);
