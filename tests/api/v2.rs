@@ -215,6 +215,9 @@ fn outputs_are_answered_in_the_order_asked_for() {
     assert_eq!(names(json!([{"name": "probabilities"}])), ["probabilities"]);
     assert_eq!(names(json!([{"name": "probabilities"}, {"name": "label"}])), ["probabilities", "label"]);
     assert_eq!(names(json!([])), ["label", "probabilities"]);
+    // The same on our own route.
+    let body = r#"{"inputs": [[5.1, 3.5, 1.4, 0.2]], "outputs": []}"#;
+    assert_eq!(server.post("/predict/iris", body).ok()["outputs"].as_object().map(serde_json::Map::len), Some(2));
     let reply = infer(&server, "iris", json!({"inputs": [row()], "outputs": [{"name": "label"}, {"name": "x"}]}));
     assert!(reply.error(400).contains("/outputs/1"), "{}", reply.text());
 }

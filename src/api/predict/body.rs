@@ -154,7 +154,8 @@ fn envelope(reader: &mut Reader<'_>, model: &Description) -> codec::Result<Decod
                 }
                 question = Some((rows(reader, model, "/instances")?, Layout::Predictions));
             }
-            "outputs" => outputs = Some(names(reader)?),
+            // None at all means all of them, as in the inference protocol.
+            "outputs" => outputs = Some(names(reader)?).filter(|names| !names.is_empty()),
             "id" => id = Some(reader.string()?.into_owned()),
             "parameters" => drop(reader.skip()?),
             other => {
