@@ -188,8 +188,10 @@ fn is_column_of(declared: &[Dim], shape: &[usize], layout: Layout) -> bool {
 
 fn wrong_shape(port: &Port, shape: &[usize], index: usize, typed: bool) -> Invalid {
     let axis = port.shape.iter().zip(shape).position(|(dim, &size)| dim.fixed().is_some_and(|fixed| fixed != size));
+    let row_is_missing = !typed && port.is_batched() && shape == [0];
     let row = (!typed && port.is_batched()).then(|| &port.shape[1..]).filter(|row| row.len() == shape.len());
     let what = match axis {
+        _ if row_is_missing => "the request has no rows".into(),
         _ if let Some([Dim::Fixed(values)]) = row
             && *values != shape[0] =>
         {

@@ -258,6 +258,7 @@ fn table() -> Vec<Refused> {
         refused(IRIS, r#"{"instances": [[1, 2, 3, 4], 5]}"#,           400, "ragged_rows", "/instances/1"),
         refused(IRIS, "[]",                                            400, "wrong_shape", ""),
         refused("/predict/identity_int8", "[]",                        400, "empty_batch", ""),
+        refused(IRIS, r#"{"instances": []}"#,                          400, "wrong_shape", "/instances"),
         refused(TWO, r#"{"inputs": {"a": [[1, 2], [3, 4]], "b": [[1], [2], [3]]}}"#, 400, "sizes_differ", "/inputs/b"),
         // Values.
         refused(IRIS, r#"[[5.1, "wide", 1.4, 0.2]]"#,                  400, "wrong_type", "/0/1"),

@@ -364,6 +364,13 @@ fn outsized_shapes_are_refused_before_memory_is_taken() {
     empty["inputs"][0]["shape"] = json!([0, 4]);
     empty["inputs"][0]["data"] = json!([]);
     infer(&server, "iris", empty).error(400);
+    for body in ["[]", r#"{"instances": []}"#, r#"{"inputs": {"measurements": []}}"#] {
+        let problem = server.post("/predict/iris", body).json();
+        assert!(
+            problem["detail"].as_str().is_some_and(|words| words.starts_with("the request has no rows")),
+            "{problem}"
+        );
+    }
 }
 
 #[test]
