@@ -23,7 +23,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{ClassLabels, Digest, Dim, EngineChoice, EngineWish, Golden, GraphSummary, Signature};
+use crate::model::{ClassLabels, Digest, Dim, EngineChoice, EngineWish, Golden, GraphSummary, Port, Signature};
 use crate::tensor::{Shape, Tensor};
 
 /// Loads models.
@@ -207,6 +207,16 @@ pub enum LoadError {
 #[error("{message}")]
 pub struct RunError {
     pub message: String,
+}
+
+impl RunError {
+    /// The input that holds NaN or infinity where that is the reason, by the words that engines have for it.
+    pub fn holds_no_number(&self, ports: &[Port]) -> Option<usize> {
+        ports.iter().position(|port| {
+            let words = self.message.strip_prefix(&format!("input {:?} holds ", port.name));
+            words.is_some_and(|words| words.starts_with("NaN") || words.starts_with("Infinity"))
+        })
+    }
 }
 
 /// What `onnxd inspect` tells.

@@ -147,9 +147,14 @@ fn of_problem(dialect: Dialect, problem: &Problem) -> Facts {
             .retry_after(Duration::from_secs(1))
             .hint("GET /models shows the state of each version"),
         Problem::Invalid(invalid) => of_invalid(dialect, invalid),
-        Problem::RejectedByModel { .. } => {
-            facts(StatusCode::UNPROCESSABLE_ENTITY, "rejected_by_model", "The model cannot compute with these values")
-                .hint("types and shapes are right; look for indices out of range or sizes that do not fit together")
+        Problem::RejectedByModel { place, .. } => {
+            let title = "The model cannot compute with these values";
+            let facts = facts(StatusCode::UNPROCESSABLE_ENTITY, "rejected_by_model", title);
+            let hint = match place {
+                Some(_) => "this input takes finite numbers only; put them in place of NaN and Infinity before sending",
+                None => "types and shapes are right; look for indices out of range or sizes that do not fit together",
+            };
+            facts.hint(hint).pointed(place.as_ref().and_then(|place| pointer(dialect, place)))
         }
         Problem::Overloaded { retry_after, .. } => {
             facts(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Server saturated")
@@ -174,10 +179,7 @@ fn of_invalid(dialect: Dialect, invalid: &Invalid) -> Facts {
         Some(hint) => facts.hint(hint),
         None => facts,
     };
-    match pointer(dialect, &invalid.place) {
-        Some(pointer) => facts.pointer(pointer),
-        None => facts,
-    }
+    facts.pointed(pointer(dialect, &invalid.place))
 }
 
 /// Where a place is in the JSON of a dialect. `/predict` has several body forms, so its handler turns places into

@@ -26,9 +26,10 @@ pub enum Problem {
     NotReady { name: String, version: String, reason: String },
     #[error("{0}")]
     Invalid(#[from] Invalid),
-    /// The values passed every check of the signature, but the computation itself cannot be done with them.
+    /// The values passed every check of the signature, but the computation itself cannot be done with them. The place is that
+    /// of an input that holds NaN or infinity where the model would make a number of it.
     #[error("the model cannot compute with these values: {message}")]
-    RejectedByModel { message: String },
+    RejectedByModel { message: String, place: Option<Place> },
     #[error("the server is saturated: {reason}")]
     Overloaded { reason: &'static str, retry_after: Duration },
     #[error("the deadline passed after {waited:?} {stage}")]

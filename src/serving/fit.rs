@@ -14,6 +14,8 @@ use super::{Aspect, Form, Input, Invalid, Payload, Place};
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Fitted {
     pub inputs: Vec<Tensor>,
+    /// Where in the request each of them stood.
+    pub sent: SmallVec<[usize; 2]>,
     /// Size of axis 0, when the model has a batch axis.
     pub rows: Option<usize>,
     pub form: Form,
@@ -119,6 +121,7 @@ fn fit_given(model: &Description, given: Given, layout: Layout) -> Result<Fitted
     let form = if is_single_row { Form::SingleRow } else { Form::Batched };
     let mut symbols = Symbols::default();
     let mut tensors = Vec::with_capacity(given.len());
+    let sent: SmallVec<[usize; 2]> = given.iter().map(|(index, _)| *index).collect();
     for (port, (index, input)) in ports.iter().zip(given) {
         let typed = input.typed;
         let tensor = fit_shape(port, input, index, form, layout)?;
@@ -131,13 +134,13 @@ fn fit_given(model: &Description, given: Given, layout: Layout) -> Result<Fitted
         return Err(Invalid {
             code: "empty_batch",
             what: "the request has no rows".into(),
-            place: Place::Input { index: 0, aspect: Aspect::Shape },
+            place: Place::Input { index: sent.first().copied().unwrap_or(0), aspect: Aspect::Shape },
             expected: "at least one row".into(),
             got: "0 rows".into(),
             hint: None,
         });
     }
-    Ok(Fitted { inputs: tensors, rows, form })
+    Ok(Fitted { inputs: tensors, sent, rows, form })
 }
 
 /// Whether every tensor lacks just the axis of its one column. Those of one row are read like those of several, or clients

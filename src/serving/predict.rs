@@ -14,8 +14,8 @@ use crate::tensor::{Shape, Tensor};
 use super::fit::fit;
 use super::recall::{RecallError, Recalled, infer_or_recall};
 use super::{
-    CacheStatus, Error, Form, Invalid, ModelStatus, Place, Problem, Readiness, Request, Response, SchedulingStatus,
-    StageStatistics, Statistics, Timings, VersionStatus,
+    Aspect, CacheStatus, Error, Form, Invalid, ModelStatus, Payload, Place, Problem, Readiness, Request, Response,
+    SchedulingStatus, StageStatistics, Statistics, Timings, VersionStatus,
 };
 
 /// A version checked out for one request: whatever becomes of it in the registry meanwhile, it stays until that is done.
@@ -127,11 +127,22 @@ impl Checkout {
 async fn answer(servable: &Servable, request: Request, begun: Instant) -> Result<(Response, Instant), Problem> {
     let model = &servable.description;
     let wanted = select_outputs(&model.signature.outputs, request.outputs.as_deref())?;
+    let is_records = matches!(request.payload, Payload::Records { .. });
     let fitted = fit(model, request.payload)?;
     servable.counters.compute_input.add(begun.elapsed());
 
     let recalled = infer_or_recall(servable, fitted.inputs, fitted.rows.unwrap_or(1), request.deadline).await;
-    let Recalled { inferred, cache } = recalled.map_err(|error| problem_of_recall(error, begun))?;
+    let Recalled { inferred, cache } = recalled.map_err(|error| {
+        let no_number = match &error {
+            RecallError::Infer(InferError::Run(error)) => error.holds_no_number(&model.signature.inputs),
+            _ => None,
+        };
+        let place = no_number.and_then(|port| fitted.sent.get(port)).map(|&index| match is_records {
+            true => Place::Inputs,
+            false => Place::Input { index, aspect: Aspect::Data },
+        });
+        problem_of_recall(error, begun, place)
+    })?;
 
     let giving = Instant::now();
     let pick = |index: usize| {
@@ -229,19 +240,19 @@ fn problem_of_find(error: FindError) -> Problem {
     }
 }
 
-fn problem_of_recall(error: RecallError, since: Instant) -> Problem {
+fn problem_of_recall(error: RecallError, since: Instant, place: Option<Place>) -> Problem {
     match error {
-        RecallError::Infer(error) => problem_of_infer(error, since),
+        RecallError::Infer(error) => problem_of_infer(error, since, place),
         RecallError::ExpiredWaiting => {
             Problem::DeadlineExceeded { waited: since.elapsed(), stage: "waiting for the answer to an equal request" }
         }
     }
 }
 
-fn problem_of_infer(error: InferError, since: Instant) -> Problem {
+fn problem_of_infer(error: InferError, since: Instant, place: Option<Place>) -> Problem {
     let expired = |stage| Problem::DeadlineExceeded { waited: since.elapsed(), stage };
     match error {
-        InferError::Run(error) => Problem::RejectedByModel { message: error.message },
+        InferError::Run(error) => Problem::RejectedByModel { message: error.message, place },
         InferError::Refused(Refused::Full { retry_after }) => {
             Problem::Overloaded { reason: "the queue before the compute slots is full", retry_after }
         }
@@ -253,7 +264,7 @@ fn problem_of_infer(error: InferError, since: Instant) -> Problem {
         InferError::Refused(Refused::ExpiredWhileComputing) => expired("waiting and computing"),
         InferError::Refused(Refused::Closed) => Problem::ShuttingDown,
         InferError::Refused(Refused::Panicked) => {
-            Problem::RejectedByModel { message: "the computation broke off".into() }
+            Problem::RejectedByModel { message: "the computation broke off".into(), place: None }
         }
     }
 }

@@ -539,3 +539,27 @@ fn the_repository_is_listed_and_not_to_be_changed() {
     }
     assert_eq!(server.get("/v2/models/iris/ready").status, 200);
 }
+
+#[test]
+fn a_value_that_is_no_number_is_named_with_its_place() {
+    let server = start(&["models/iris"]);
+    for word in ["NaN", "Infinity"] {
+        let body = format!(
+            r#"{{"inputs":[{{"name":"measurements","shape":[1,4],"datatype":"FP32","data":[{word},1,2,3]}}]}}"#
+        );
+        for (path, body, pointer) in [
+            ("/v2/models/iris/infer", body.as_str(), "/inputs/0/data"),
+            ("/predict/iris", &format!(r#"{{"inputs":{{"measurements":[[{word},1,2,3]]}}}}"#), "/inputs/measurements"),
+            ("/predict/iris", &format!(r#"{{"instances":[[{word},1,2,3]]}}"#), "/instances"),
+        ] {
+            let reply = server.post(path, body);
+            if word == "Infinity" && reply.status == 200 {
+                continue;
+            }
+            assert_eq!(reply.status, 422, "{}", reply.text());
+            let problem = reply.json();
+            assert_eq!((&problem["code"], &problem["pointer"]), (&json!("rejected_by_model"), &json!(pointer)));
+            assert!(problem["hint"].as_str().is_some_and(|hint| hint.contains("finite")), "{problem}");
+        }
+    }
+}

@@ -42,8 +42,13 @@ pub struct Places {
 impl Places {
     /// The error with its place as a pointer into this body.
     pub fn located(&self, mut error: Error) -> Error {
-        if let Problem::Invalid(invalid) = &mut error.problem {
-            let pointer = match &invalid.place {
+        let place = match &mut error.problem {
+            Problem::Invalid(invalid) => Some(&mut invalid.place),
+            Problem::RejectedByModel { place, .. } => place.as_mut(),
+            _ => None,
+        };
+        if let Some(place) = place {
+            let pointer = match place {
                 Place::Input { index, .. } => self.each.get(*index).or(self.all.as_ref()).cloned(),
                 Place::Inputs => self.all.clone(),
                 Place::Output { index } => {
@@ -51,7 +56,7 @@ impl Places {
                 }
                 Place::Whole | Place::Pointer(_) => return error,
             };
-            invalid.place = pointer.map_or(Place::Whole, |pointer| Place::Pointer(pointer.into_owned()));
+            *place = pointer.map_or(Place::Whole, |pointer| Place::Pointer(pointer.into_owned()));
         }
         error
     }

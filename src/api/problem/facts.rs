@@ -47,6 +47,13 @@ impl Facts {
         Self { pointer: Some(pointer).filter(|pointer| pointer.len() <= LONGEST), ..self }
     }
 
+    pub(super) fn pointed(self, pointer: Option<String>) -> Self {
+        match pointer {
+            Some(pointer) => self.pointer(pointer),
+            None => self,
+        }
+    }
+
     pub(super) fn expected(self, expected: impl Into<String>) -> Self {
         Self { expected: Some(shortened(expected.into())), ..self }
     }

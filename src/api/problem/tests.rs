@@ -62,7 +62,7 @@ fn every_problem_has_its_own_code_and_a_fitting_status() {
         (404, Problem::NoDefaultModel { known }),
         (503, Problem::NotReady { name, version, reason: "loading".into() }),
         (400, invalid(Place::Whole)),
-        (422, Problem::RejectedByModel { message: "index 9 of 3".into() }),
+        (422, Problem::RejectedByModel { message: "index 9 of 3".into(), place: None }),
         (503, Problem::Overloaded { reason: "full", retry_after: Duration::from_millis(1200) }),
         (504, Problem::DeadlineExceeded { waited: second, stage: "waiting" }),
         (503, Problem::ShuttingDown),
