@@ -87,6 +87,8 @@ pub struct Counters {
     runs: AtomicU64,
     /// Index n-1: runs with n rows.
     sizes: Box<[Stage]>,
+    /// Runs with more rows than that.
+    larger: Stage,
     created: Instant,
     /// Nanoseconds after `created` when the last run had ended; 0 before the first.
     last_inference: AtomicU64,
@@ -111,6 +113,7 @@ impl Default for Counters {
             rows: AtomicU64::new(0),
             runs: AtomicU64::new(0),
             sizes: (0..COUNTED_SIZES).map(|_| Stage::default()).collect(),
+            larger: Stage::default(),
             created: Instant::now(),
             last_inference: AtomicU64::new(0),
         }
@@ -126,8 +129,8 @@ impl Counters {
         }
         self.runs.fetch_add(1, Ordering::Relaxed);
         self.rows.fetch_add(rows as u64, Ordering::Relaxed);
-        if let Some(size) = rows.checked_sub(1).and_then(|index| self.sizes.get(index)) {
-            size.add(computed);
+        if let Some(index) = rows.checked_sub(1) {
+            self.sizes.get(index).unwrap_or(&self.larger).add(computed);
         }
         self.last_inference.store(ended.saturating_duration_since(self.created).as_nanos() as u64, Ordering::Relaxed);
     }
@@ -147,6 +150,11 @@ impl Counters {
             0 => None,
             nanoseconds => SystemTime::now().checked_sub((self.created + Duration::from_nanos(nanoseconds)).elapsed()),
         }
+    }
+
+    /// Runs with more rows than are counted by size.
+    pub fn larger_runs(&self) -> u64 {
+        self.larger.count()
     }
 
     /// Sizes that have run: rows, count, nanoseconds.

@@ -282,7 +282,7 @@ fn version_status(slot: &Slot) -> VersionStatus {
 
 fn scheduling_status(servable: &Servable) -> SchedulingStatus {
     let runs = servable.counters.sizes().map(|(rows, stage)| (rows, stage.count())).collect();
-    SchedulingStatus { lane: servable.scheduling(), runs }
+    SchedulingStatus { lane: servable.scheduling(), runs, larger_runs: servable.counters.larger_runs() }
 }
 
 fn cache_status(cache: &ResponseCache) -> CacheStatus {

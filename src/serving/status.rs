@@ -39,6 +39,8 @@ pub struct SchedulingStatus {
     pub lane: Status,
     /// Numbers of rows that runs were made with, and how many.
     pub runs: BTreeMap<u64, u64>,
+    /// Runs with more rows than are counted by their number.
+    pub larger_runs: u64,
 }
 
 /// A response cache: what it may hold, what it holds, how it does.

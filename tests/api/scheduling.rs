@@ -40,6 +40,7 @@ fn a_model_shows_what_was_learned_of_it() {
     server.post("/predict/iris", ROW).ok();
     let runs = scheduling(&server, "iris")["runs"].clone();
     assert_eq!(runs, json!({"1": 1}));
+    assert_eq!((&seen["larger_runs"], &seen["queue_rows"]), (&json!(0), &Value::Null));
     let metrics = server.get("/metrics");
     let metrics = metrics.text();
     assert!(metrics.contains(r#"onnxd_run_cost_seconds{model="iris",rows="1",version="2"}"#), "{metrics}");
@@ -52,7 +53,7 @@ fn an_author_may_say_how_a_model_is_scheduled() {
     let model = folder.path().join("iris");
     std::fs::create_dir_all(model.join("1")).expect("a folder for the model");
     std::fs::copy("models/iris/2/model.onnx", model.join("1/model.onnx")).expect("the model");
-    let batching = "[batching]\nmax_batch = 1\nmax_delay = \"3ms\"\nweight = 2.5\npriority = -1\ninstances = 1\n";
+    let batching = "[batching]\nmax_batch = 1\nmax_delay = \"3ms\"\nweight = 2.5\npriority = -1\ninstances = 1\nqueue_rows = 700\n";
     std::fs::write(model.join("model.toml"), batching).expect("a manifest");
     let server = start(&[model.to_str().expect("a path")]);
     let seen = scheduling(&server, "iris");
@@ -61,6 +62,11 @@ fn an_author_may_say_how_a_model_is_scheduled() {
     for (name, value) in expected {
         assert_eq!(seen[name], value, "{name}");
     }
-    assert_eq!(seen["instances"], 1);
+    assert_eq!((&seen["instances"], &seen["queue_rows"]), (&json!(1), &json!(700)));
     server.post("/predict/iris", ROW).ok();
+    // Beyond those that are counted one by one.
+    let rows = vec![[5.1, 3.5, 1.4, 0.2]; 300];
+    server.post("/predict/iris", json!(rows).to_string()).ok();
+    let seen = scheduling(&server, "iris");
+    assert_eq!((&seen["runs"], &seen["larger_runs"]), (&json!({"1": 1}), &json!(1)));
 }

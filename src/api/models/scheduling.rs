@@ -16,12 +16,17 @@ pub(super) struct Scheduling {
     /// Absent where it is as many as there are slots.
     #[serde(skip_serializing_if = "Option::is_none")]
     instances: Option<usize>,
+    /// Rows of this model that may wait; absent where only the bound of the server holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue_rows: Option<usize>,
     waiting_rows: usize,
     running: usize,
     /// Requests that were cut into parts for the cores.
     split_requests: u64,
     /// Runs by their number of rows.
     runs: BTreeMap<u64, u64>,
+    /// Runs with more rows than the 128 up to which they are counted one by one.
+    larger_runs: u64,
     shapes: Vec<Rows>,
 }
 
@@ -53,17 +58,19 @@ struct Cost {
 
 impl Scheduling {
     pub(super) fn of(status: &SchedulingStatus) -> Self {
-        let SchedulingStatus { lane, runs } = status;
+        let SchedulingStatus { lane, runs, larger_runs } = status;
         Self {
             max_batch: lane.tuning.max_batch,
             max_delay_ms: lane.tuning.max_delay.as_secs_f64() * 1e3,
             weight: lane.tuning.weight,
             priority: lane.tuning.priority,
             instances: Some(lane.tuning.instances).filter(|&instances| instances > 0),
+            queue_rows: Some(lane.tuning.queue_rows).filter(|&rows| rows != usize::MAX),
             waiting_rows: lane.waiting_rows,
             running: lane.running,
             split_requests: lane.split,
             runs: runs.clone(),
+            larger_runs: *larger_runs,
             shapes: lane.profiles.iter().map(Rows::of).collect(),
         }
     }
