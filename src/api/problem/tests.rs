@@ -161,3 +161,45 @@ fn the_path_decides_the_dialect() {
         assert_eq!(Dialect::of(path), dialect, "{path}");
     }
 }
+
+/// Literals of the sources that look like codes and are none: keys of what is read and written, labels, names of extensions.
+const NO_CODES: &str = "allow_ragged_batch batch_size batch_stats binary_data binary_data_output binary_data_size \
+    binary_tensor_data byte_size cache_hit cache_miss compute_infer compute_input compute_output data_type \
+    default_model_filename execution_count fortran_order in_flight inference_count inference_stats instance_group \
+    is_shape_tensor last_inference max_batch_size memory_usage model_configuration model_name model_repository model_stats \
+    model_transaction_policy model_version model_warmup non_finite open_inference_protocol request_id response_cache \
+    response_stats shared_memory_region version_policy";
+
+#[test]
+fn every_code_that_the_sources_can_give_is_explained() {
+    let no_codes: HashSet<&str> = NO_CODES.split_whitespace().collect();
+    let is_code = |text: &&str| {
+        text.contains('_')
+            && text
+                .split('_')
+                .all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'8'))
+    };
+    let mut found = 0;
+    let mut folders: Vec<_> =
+        ["api", "codec", "serving"].map(|name| format!("{}/src/{name}", env!("CARGO_MANIFEST_DIR"))).into();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder of sources") {
+            let path = entry.expect("an entry").path();
+            match path.file_stem().and_then(|name| name.to_str()) {
+                Some("tests") => {}
+                _ if path.is_dir() => folders.push(path.display().to_string()),
+                _ => {
+                    let text = std::fs::read_to_string(&path).expect("a source");
+                    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+                    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+                    let text = code.collect::<Vec<_>>().join("\n");
+                    for code in text.split('"').filter(is_code).filter(|text| !no_codes.contains(text)) {
+                        found += 1;
+                        assert!(PAGE.contains(&format!("`{code}`")), "{code} of {} is not explained", path.display());
+                    }
+                }
+            }
+        }
+    }
+    assert!(found > 50, "they should be found: {found}");
+}
