@@ -189,7 +189,8 @@ fn read_input(reader: &mut Reader<'_>, index: usize, binary: &mut Bytes) -> Resu
                 return Err(error.at(pointer(index, "parameters/binary_data_size")));
             }
             let bytes = binary.split_to(size);
-            read_raw(datatype, shape, bytes).map_err(|error| error.at(pointer(index, "data")))?
+            // There is no key for the bytes themselves.
+            read_raw(datatype, shape, bytes).map_err(|error| error.at(pointer(index, "parameters/binary_data_size")))?
         }
         (None, None) => return Err(absent("data").hint("or give parameters.binary_data_size and append the bytes")),
     };
