@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use tokio::net::TcpListener;
 
+use crate::api::predict::fault_of_example;
 use crate::api::{self, server};
 use crate::batching::Pool;
 use crate::config::Config;
@@ -108,6 +109,13 @@ impl App {
 
 fn load(registry: &Registry, serving: &Serving) -> Vec<LoadOutcome> {
     let outcomes = registry.load_all();
+    for outcome in &outcomes {
+        // No reason not to serve the model, but everyone who trusts it would be refused.
+        if let Some(reason) = outcome.result.as_ref().ok().and_then(|model| fault_of_example(model)) {
+            let (model, version) = (&outcome.name, outcome.version.0);
+            tracing::warn!(%model, version, reason, "the example in model.toml is refused by the model itself");
+        }
+    }
     let failed = outcomes.iter().find_map(|outcome| Some((outcome, outcome.result.as_ref().err()?)));
     match failed {
         // Ready means that everything configured can be served: a rollout of a broken model must not go through.

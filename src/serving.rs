@@ -10,7 +10,7 @@ mod request;
 mod status;
 
 pub use error::{Aspect, Error, Invalid, Place, Problem};
-pub use predict::{Checkout, Serving};
+pub use predict::{Checkout, Serving, suits};
 pub use readiness::{Latch, Readiness, Unready};
 pub use request::{CacheUse, Form, Input, Payload, Request, Response, Timings};
 pub use status::{

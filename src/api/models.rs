@@ -12,6 +12,7 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::predict::fault_of_example;
 use super::{App, problem, reply};
 use crate::model::{Description, EngineChoice, EngineProbe, GraphSummary, ModelCard, Port, Selector};
 use crate::serving::{CacheStatus, Lifecycle, ModelStatus, VersionStatus};
@@ -86,6 +87,9 @@ struct Version<'a> {
     scheduling: Option<Scheduling>,
     #[serde(skip_serializing_if = "Option::is_none")]
     example: Option<Example>,
+    /// Why the model refuses the example that its author gives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    example_fault: Option<String>,
 }
 
 impl<'a> Version<'a> {
@@ -104,6 +108,7 @@ impl<'a> Version<'a> {
             cache: status.cache.as_ref().map(Cache::of),
             scheduling: status.scheduling.as_ref().map(Scheduling::of),
             example: example.and_then(|body| Example::of(&body, path, host)),
+            example_fault: description.and_then(fault_of_example),
         }
     }
 }

@@ -20,8 +20,8 @@ use axum::response::Response;
 use super::pieces::Pieces;
 use super::problem::{self, Refusal, refuse_to, respond_to};
 use super::{App, Call, Context, offload, stamp};
-use crate::model::Selector;
-use crate::serving::{self, Error};
+use crate::model::{Description, Selector};
+use crate::serving::{self, Error, Invalid, Place, Problem};
 
 pub use answer::{Layout, encode};
 pub use body::{Decoded, decode};
@@ -60,6 +60,25 @@ pub(super) async fn exact_version(
 /// The problem document that the route would answer with, for whoever asks without a server.
 pub fn explain(error: &Error) -> Vec<u8> {
     problem::document(error)
+}
+
+/// What is wrong with the body that a model's author gives as an example, if anything is.
+pub fn fault_of_example(model: &Description) -> Option<String> {
+    let example = model.card.example.clone()?;
+    let words = |invalid: Invalid| match invalid.place {
+        Place::Pointer(ref pointer) if !pointer.is_empty() => format!("{invalid} (at {pointer})"),
+        _ => invalid.to_string(),
+    };
+    match decode(BodyType::Json, example.into(), None, model) {
+        Ok(decoded) => {
+            let error = serving::suits(model, decoded.payload, decoded.outputs.as_deref()).err()?;
+            match decoded.places.located(Problem::Invalid(error).into()).problem {
+                Problem::Invalid(invalid) => Some(words(invalid)),
+                other => Some(other.to_string()),
+            }
+        }
+        Err(fault) => Some(words(fault.into())),
+    }
 }
 
 /// A path that is not UTF-8 once unescaped names no model; the registry says so.

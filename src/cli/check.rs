@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::api::predict::fault_of_example;
 use crate::app::App;
 use crate::config::{self, Settings};
 use crate::registry::Catalog;
@@ -42,6 +43,9 @@ impl Check {
                     say(format_args!("ok      {name}/{version}  {how}  {ms} ms  sha256:{digest}"))?;
                     if let Some(choice) = &model.engine_choice {
                         say(format_args!("        by {engine}: {}", choice.reason))?;
+                    }
+                    if let Some(reason) = fault_of_example(model) {
+                        say(format_args!("warning {name}/{version}  the model refuses its example: {reason}"))?;
                     }
                 }
                 Err(reason) => {

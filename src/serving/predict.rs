@@ -157,6 +157,12 @@ async fn answer(servable: &Servable, request: Request, begun: Instant) -> Result
     Ok((response, given))
 }
 
+/// Whether a request fits a model, as far as can be told without running it.
+pub fn suits(model: &Description, payload: Payload, outputs: Option<&[String]>) -> Result<(), Invalid> {
+    select_outputs(&model.signature.outputs, outputs)?;
+    fit(model, payload).map(drop)
+}
+
 /// Indices of the outputs asked for, in the order asked; all when none is named.
 fn select_outputs(ports: &[Port], wanted: Option<&[String]>) -> Result<Vec<usize>, Invalid> {
     let Some(wanted) = wanted else { return Ok((0..ports.len()).collect()) };

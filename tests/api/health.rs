@@ -148,3 +148,28 @@ fn probes_and_metrics_answer_while_predictions_are_full() {
     let row = row.replace("[1,2]}]", "[0,2]}]");
     assert_eq!(server.post("/v2/models/echo/infer", row).status, 200);
 }
+
+#[test]
+fn an_example_that_its_model_refuses_is_named() {
+    for (example, words) in [
+        (r#"{"instances": [[5.1, 3.5, 1.4]]}"#, &["/instances", "[1, 3]"][..]),
+        (r#"{"inputs": {"measurement": [[5.1, 3.5, 1.4, 0.2]]}}"#, &["/inputs/measurement"]),
+        (r#"[[5.1, 3.5, 1.4, "x"]]"#, &["/0/3"]),
+        (r#"{"instances": [[5.1, 3.5, 1.4, 0.2]], "outputs": ["species"]}"#, &["/outputs/0", "species"]),
+        ("[[5.1, 3.5, 1.4, 0.2]]", &[]),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let model = folder.path().join("iris.onnx");
+        std::fs::copy("models/iris/2/model.onnx", &model).expect("the model");
+        std::fs::write(folder.path().join("iris.toml"), format!("example = '{example}'")).expect("a manifest");
+        let server = start(&[model.to_str().expect("a path")]);
+        let version = server.get("/models/iris").ok()["versions"][0].clone();
+        assert_eq!(version["state"], "ready");
+        match version["example_fault"].as_str() {
+            None => assert!(words.is_empty(), "{example}: {version}"),
+            Some(fault) => {
+                assert!(!words.is_empty() && words.iter().all(|word| fault.contains(word)), "{example}: {fault}");
+            }
+        }
+    }
+}

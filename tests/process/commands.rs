@@ -88,6 +88,17 @@ fn predict_answers_what_it_is_given() {
 }
 
 #[test]
+fn check_names_an_example_that_its_model_refuses() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::copy("models/iris/2/model.onnx", folder.path().join("iris.onnx")).expect("the model");
+    std::fs::write(folder.path().join("iris.toml"), "example = '[[5.1, 3.5]]'").expect("a manifest");
+    let checked = Outcome::of(&mut onnxd(&["check", "--models", folder.path().to_str().expect("a path")])).succeeded();
+    assert!(checked.contains("refuses its example") && checked.contains("[1, 2]"), "{checked}");
+    let server = Server::start(&["--models", folder.path().to_str().expect("a path")]);
+    server.wait_for("the example in model.toml is refused");
+}
+
+#[test]
 fn probe_is_yes_or_no() {
     let server = Server::start_ready(&["--models", "models/iris", "--lame-duck", "1h"]);
     let url = format!("http://{}", server.address);
