@@ -335,3 +335,12 @@ fn an_answer_that_never_comes_does_not_stretch_the_time_of_the_others() {
         "{level}"
     );
 }
+
+#[test]
+fn a_slow_rate_is_counted_over_all_of_its_time() {
+    let (_server, url) = iris();
+    let level = &levels(bench(&[&url, "--rate", "0.5", "--connections", "1", "--warm-up", "0"]))[0];
+    assert_eq!((number(&level["planned"]), number(&level["requests"])), (1, 1), "{level}");
+    let (seconds, rate) = (level["seconds"].as_f64().expect("seconds"), level["requests_per_second"].as_f64());
+    assert!(seconds >= 0.2 && rate.is_some_and(|rate| rate <= 5.0), "{level}");
+}

@@ -130,6 +130,7 @@ impl Generator for Client {
         let mut tally = lane.tally().clone();
         if let Some(schedule) = schedule {
             let (schedule, _) = &mut *schedule.blocking_lock();
+            tally.lasted_until(schedule.end());
             while let Some(intended) = schedule.next() {
                 tally.planned += 1;
                 tally.unsent(intended, schedule.end());

@@ -56,7 +56,7 @@ pub(super) struct Measured {
     pub(super) round: usize,
     /// Answered with 2xx; latencies are theirs.
     pub(super) requests: u64,
-    /// From the start until the last answer.
+    /// From the start until the last answer; of an open loop, not less than it was to last.
     pub(super) seconds: f64,
     pub(super) requests_per_second: f64,
     pub(super) rows_per_request: usize,

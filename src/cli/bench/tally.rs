@@ -16,7 +16,7 @@ const LATE: Duration = Duration::from_millis(1);
 #[derive(Clone, Debug)]
 pub(super) struct Tally {
     begun: Instant,
-    /// When the last answer came.
+    /// When the last answer came, or the load was over.
     last: Instant,
     /// Nanoseconds.
     latencies: Histogram<u64>,
@@ -95,6 +95,12 @@ impl Tally {
         self.late += u64::from(now.saturating_duration_since(intended) > LATE);
     }
 
+    /// The load was to last until then, whenever its last answer came: one request in two seconds, answered at once, is no
+    /// thousand a second.
+    pub(super) fn lasted_until(&mut self, end: Instant) {
+        self.last = self.last.max(end);
+    }
+
     /// A request that was to leave at its time and had not by the end. It had waited so long already, and counts as if it
     /// had been answered then: leaving it out would hide that the server could not keep up.
     pub(super) fn unsent(&mut self, intended: Instant, end: Instant) {
@@ -125,7 +131,7 @@ impl Tally {
         self.first_failure = self.first_failure.take().or_else(|| other.first_failure.clone());
     }
 
-    /// From the start until the last answer.
+    /// From the start until the last answer, or until the load was over.
     pub(super) fn elapsed(&self) -> Duration {
         self.last - self.begun
     }
@@ -165,10 +171,13 @@ mod tests {
         other.leaves(at(1), at(3));
         other.unsent(at(10), at(60));
         one.add(&other);
+        one.lasted_until(at(30));
         assert_eq!((one.succeeded, one.failures(), one.late, one.unsent), (2, 3, 1, 1));
         assert_eq!(one.errors[&Failed::Status(503)], 2);
         assert_eq!(one.first_failure.as_deref(), Some("reset"));
         assert_eq!(one.elapsed(), Duration::from_millis(41));
+        one.lasted_until(at(2000));
+        assert_eq!(one.elapsed(), Duration::from_secs(2));
         let near = |got: f64, wanted: f64| (got - wanted).abs() <= wanted / 1000.0;
         assert!(near(one.quantile_ms(0.34), 30.0) && near(one.max_ms(), 50.0) && near(one.mean_ms(), 30.0));
     }
