@@ -13,6 +13,7 @@ mod given;
 mod http;
 mod in_process;
 mod inputs;
+mod interrupt;
 mod level;
 mod process;
 mod progress;
@@ -26,6 +27,7 @@ mod target;
 mod url;
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::Args;
@@ -169,8 +171,9 @@ impl Bench {
             process::usage(*pid).ok_or_else(|| format!("--pid {pid}: there is no such process"))?;
         }
         let rounds = self.rounds.unwrap_or(if targets.len() > 1 { ROUNDS_TO_COMPARE } else { 1 });
-        let mut report = Report {
+        let report = Report {
             onnxd_bench: 1,
+            interrupted: false,
             conditions: Conditions {
                 threads: self.threads,
                 awake: self.awake,
@@ -191,8 +194,20 @@ impl Bench {
                 })
                 .collect(),
         };
-        self.measure(&targets, &manner, &mut report)?;
-        self.tell(&targets, &report)
+        let report = Mutex::new(report);
+        let so_far = || report.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        interrupt::unless_interrupted(
+            || self.measure(&targets, &manner, &report),
+            || {
+                let report = Report { interrupted: true, ..so_far() };
+                let told = self.tell(&targets, &report).and_then(|()| self.judge(&report));
+                told.unwrap_or_else(|failure| complain(&failure));
+                complain(&Failure("interrupted: the level under way is left out".into()));
+            },
+        )??;
+        let report = so_far();
+        self.tell(&targets, &report)?;
+        self.judge(&report)
     }
 
     /// Each target with what it is asked; each has answered once.
@@ -232,7 +247,7 @@ impl Bench {
         Ok(targets)
     }
 
-    /// Writes the results and decides whether they are a success.
+    /// Writes the results.
     fn tell(&self, targets: &[Target], report: &Report) -> Result<(), Failure> {
         let to_stdout = self.json.as_ref().is_some_and(|file| file.as_os_str() == "-");
         if let Some(file) = &self.json {
@@ -247,9 +262,19 @@ impl Bench {
             let about: Vec<String> = targets.iter().map(|target| target.describe(self.rows)).collect();
             say(table::table(report, &about))?;
         }
+        Ok(())
+    }
+
+    /// Whether the results are a success.
+    fn judge(&self, report: &Report) -> Result<(), Failure> {
         for target in &report.targets {
-            if target.levels.iter().all(|level| level.requests == 0) {
+            if target.levels.iter().all(|level| level.requests == 0) && !report.interrupted {
                 return Err(Failure(format!("{}: no request succeeded", target.target)));
+            }
+            // A schedule at random may have no request in so short a time.
+            let unanswered = |level: &&Measured| level.requests == 0 && level.failures() + level.unsent > 0;
+            if let Some(level) = target.levels.iter().find(unanswered) {
+                return Err(Failure(format!("{}: no request succeeded at {}", target.target, level.load())));
             }
             let failures: u64 = target.levels.iter().map(Measured::failures).sum();
             if self.fail_on_errors && failures > 0 {

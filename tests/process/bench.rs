@@ -344,3 +344,72 @@ fn a_slow_rate_is_counted_over_all_of_its_time() {
     let (seconds, rate) = (level["seconds"].as_f64().expect("seconds"), level["requests_per_second"].as_f64());
     assert!(seconds >= 0.2 && rate.is_some_and(|rate| rate <= 5.0), "{level}");
 }
+
+#[test]
+fn a_level_without_any_answer_fails_the_command() {
+    // The first answer is the one that finds out whether the server answers at all; one connection gets one more.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    let (asked, is_over) = (std::sync::atomic::AtomicU32::new(0), AtomicBool::new(false));
+    let serve = move |mut stream: TcpStream| {
+        let mut buffer = [0; 1024];
+        // The second level comes with two connections at once, which are the third and the fourth.
+        is_over.fetch_or(asked.fetch_add(1, Ordering::SeqCst) > 1, Ordering::SeqCst);
+        while matches!(stream.read(&mut buffer), Ok(count) if count > 0) {
+            let status = if is_over.load(Ordering::SeqCst) { "503 Busy" } else { "200 OK" };
+            if stream.write_all(format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n").as_bytes()).is_err() {
+                return;
+            }
+        }
+    };
+    let serve = Arc::new(serve);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let serve = Arc::clone(&serve);
+            thread::spawn(move || serve(stream));
+        }
+    });
+    let arguments = ["--method", "GET", "--connections", "1,2", "--warm-up", "0"];
+    let outcome = bench(&[&[&*url][..], &arguments].concat());
+    let report: Value = serde_json::from_str(&outcome.stdout).expect("JSON, all the same");
+    let levels = report["targets"][0]["levels"].as_array().expect("levels");
+    assert!(number(&levels[0]["requests"]) > 0, "{report}");
+    outcome.failed(1, &["no request succeeded at 2 connections"]);
+}
+
+#[test]
+fn ctrl_c_keeps_what_was_measured() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    let (connected, connections) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = connected.send(());
+            thread::spawn(move || {
+                let mut buffer = [0; 1024];
+                while matches!(stream.read(&mut buffer), Ok(count) if count > 0)
+                    && stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").is_ok()
+                {}
+            });
+        }
+    });
+    let mut command = onnxd(&["bench", &url, "--method", "GET", "--connections", "1,2,3,4,5", "--warm-up", "0"]);
+    command.args(["--duration", "0.5s", "--json", "-"]);
+    let running = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn();
+    let running = running.expect("the program starts");
+    // One that finds out whether there is an answer, one of the first level, and the first of the second.
+    for _ in 0..3 {
+        connections.recv_timeout(crate::program::PATIENCE).expect("a connection");
+    }
+    let sent = std::process::Command::new("sh").args(["-c", &format!("kill -INT {}", running.id())]).status();
+    assert!(sent.expect("a shell").success());
+    let output = running.wait_with_output().expect("the program ends");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    assert!(told.contains("interrupted"), "{told}");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let levels = report["targets"][0]["levels"].as_array().expect("levels");
+    // The signal came in the second; there is time for it to arrive.
+    assert!((1..5).contains(&levels.len()) && report["interrupted"] == true, "{report}");
+    assert!(number(&levels[0]["requests"]) > 0, "{report}");
+}

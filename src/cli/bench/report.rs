@@ -4,20 +4,23 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::counted;
 use super::level::{Level, Mode};
 use super::process::Usage;
 use super::tally::{Failed, Tally};
 
 /// All of it.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Report {
     /// Version of this form.
     pub(super) onnxd_bench: u32,
+    /// Whether Ctrl-C ended it before all levels were measured.
+    pub(super) interrupted: bool,
     pub(super) conditions: Conditions,
     pub(super) targets: Vec<Target>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Conditions {
     pub(super) threads: usize,
     pub(super) awake: bool,
@@ -32,7 +35,7 @@ pub(super) struct Conditions {
     pub(super) version: &'static str,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Target {
     pub(super) target: String,
     /// What runs a model file.
@@ -122,6 +125,14 @@ impl Measured {
             bytes_out: tally.bytes_out,
             server_cpu_us_per_request: used.filter(|_| answered > 0).map(|used| used * 1e6 / answered as f64),
             server_peak_rss_bytes: usage.1.map(|usage| usage.peak_rss_bytes),
+        }
+    }
+
+    /// The level in words.
+    pub(super) fn load(&self) -> String {
+        match self.rate {
+            Some(rate) => format!("{rate:.3} requests/s"),
+            None => counted(self.connections, "connection"),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The order of a run: round by round, level by level, the targets in turn, so that what else the machine does meets all of
 //! them alike.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -14,12 +15,13 @@ use super::target::{Manner, Target};
 use super::{Bench, counted, process};
 
 impl Bench {
-    /// Measures every level of every target and puts the results into the report. Blocking.
-    pub(super) fn measure(&self, targets: &[Target], manner: &Manner, report: &mut Report) -> Result<(), Failure> {
+    /// Measures every level of every target and puts each result into the report when it is there. Blocking.
+    pub(super) fn measure(&self, targets: &[Target], manner: &Manner, report: &Mutex<Report>) -> Result<(), Failure> {
+        let report = || report.lock().unwrap_or_else(PoisonError::into_inner);
         let expected = self.expect.as_ref();
         let expected = expected.map(|file| std::fs::read(file).map_err(|error| format!("{}: {error}", file.display())));
         let expected = expected.transpose()?;
-        let rounds = report.conditions.rounds;
+        let rounds = report().conditions.rounds;
         let levels_of = |target: &Target, round: usize| {
             let otherwise = if target.engine().is_some() { &[self.threads][..] } else { &[1, 8, 32] };
             let connections = if self.connections.is_empty() { otherwise } else { &self.connections };
@@ -35,8 +37,8 @@ impl Bench {
                     // Another one begins each time, so that none always runs in the wake of the same neighbour.
                     let index = (turn + at + round) % targets.len();
                     let Some(level) = levels[index].get(at) else { continue };
-                    let (target, results) = (&targets[index], &mut report.targets[index].levels);
-                    let Some(level) = with_rate(level, results) else {
+                    let target = &targets[index];
+                    let Some(level) = with_rate(level, &report().targets[index].levels) else {
                         progress.note(&format!("{}: no maximum to take a part of", target.label()));
                         continue;
                     };
@@ -46,7 +48,8 @@ impl Bench {
                         check(target, expected, self.timeout.0.0)?;
                     }
                     let pid = self.pid.get(index).copied();
-                    results.push(self.measure_level(target, &level, manner, pid, &progress)?);
+                    let measured = self.measure_level(target, &level, manner, pid, &progress)?;
+                    report().targets[index].levels.push(measured);
                 }
             }
         }

@@ -263,7 +263,7 @@ mod tests {
             Target { target: "first".into(), engine, levels: of_first },
             Target { target: "second".into(), engine: None, levels: of_second },
         ];
-        Report { onnxd_bench: 1, conditions, targets }
+        Report { onnxd_bench: 1, interrupted: false, conditions, targets }
     }
 
     #[test]
