@@ -241,6 +241,10 @@ impl Bench {
                 && !(200..300).contains(&status)
             {
                 let words: String = String::from_utf8_lossy(&body).trim().chars().take(400).collect();
+                if has_bodies && self.model.is_none() && target.lacks_path() {
+                    let why = "end the URL with the path to send --body to, such as /predict, or name a --model";
+                    return Err(Failure(format!("{}: answered {status}; there is no path: {why}", target.label())));
+                }
                 complain(&Failure(format!("{}: answered {status}: {words}", target.label())));
             }
         }

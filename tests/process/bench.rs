@@ -413,3 +413,13 @@ fn ctrl_c_keeps_what_was_measured() {
     assert!((1..5).contains(&levels.len()) && report["interrupted"] == true, "{report}");
     assert!(number(&levels[0]["requests"]) > 0, "{report}");
 }
+
+#[test]
+fn what_is_wrong_with_a_target_is_said() {
+    let (_server, url) = iris();
+    bench(&[&url, "--model", "iris/9"]).failed(1, &["no version \"9\"", "1 (ready)"]);
+    bench(&[&url, "--body", &format!("@{ROW}")]).failed(1, &["no path", "--model"]);
+    bench(&[&format!("{url}/metrics")]).failed(1, &["/metrics", "--method GET"]);
+    let broken = answering("HTTP/1.1 500 Oops\r\ncontent-length: 6\r\n\r\nburned", 9999);
+    bench(&[&broken]).failed(1, &["answered 500: burned"]);
+}

@@ -63,6 +63,10 @@ pub(super) fn question(url: &Url, wanted: &Wanted, timeout: Duration) -> Result<
     let get = |path: &str| -> Result<Option<Value>, Failure> {
         let server = Url { path: None, ..url.clone() };
         let (status, body) = ask(&server, &Message::get(path).to(&server), timeout)?;
+        if status >= 500 {
+            let words: String = String::from_utf8_lossy(&body).trim().chars().take(400).collect();
+            return Err(Failure(format!("http://{}{path}: answered {status}: {words}", url.host)));
+        }
         Ok(serde_json::from_slice(&body).ok().filter(|_| status == 200))
     };
     let (name, version) = match &wanted.model {
@@ -79,6 +83,9 @@ pub(super) fn question(url: &Url, wanted: &Wanted, timeout: Duration) -> Result<
     let told = listed
         .as_ref()
         .and_then(|model| Some((model["name"].as_str()?.to_owned(), version_of(model, version)?.clone())));
+    if let (None, Some(name), Some(listed)) = (&told, name, &listed) {
+        return Err(Failure(format!("http://{}: {}", url.host, not_ready(name, version, listed))));
+    }
     let (name, told) = match (told, name) {
         (Some(told), _) => told,
         (None, None) => {
@@ -113,6 +120,16 @@ pub(super) fn question(url: &Url, wanted: &Wanted, timeout: Duration) -> Result<
 fn default_model(listing: &Value) -> Option<&Value> {
     let models = listing["models"].as_array()?;
     models.iter().find(|model| model["default"] == true).or_else(|| models.iter().find(|model| model["ready"] == true))
+}
+
+/// Why none of the versions that a server lists can be asked.
+fn not_ready(name: &str, version: Option<&str>, listed: &Value) -> String {
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let versions = listed["versions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let all: Vec<_> =
+        versions.iter().map(|each| format!("{} ({})", word(&each["version"]), word(&each["state"]))).collect();
+    let which = version.map_or_else(|| "no version".into(), |version| format!("no version {version:?}"));
+    format!("model {name:?} has {which} that is ready; there are {}", all.join(", "))
 }
 
 /// The version that was named, or the newest that can answer.

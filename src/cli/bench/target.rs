@@ -57,6 +57,9 @@ impl Asked {
         if let Some((model, said)) = url.path.as_deref().and_then(discover::said_by) {
             wanted.model = wanted.model.or(model);
             format = format.or(Some(said));
+        } else if let Some(path) = url.path.as_deref().filter(|_| wanted.model.is_none() && format.is_none()) {
+            let why = "is no path of predictions: say --method GET to send nothing there, or what to send with --body";
+            return Err(Failure(format!("http://{}{path}: {path} {why}", url.host)));
         }
         let question = discover::question(url, &wanted, self.timeout)?;
         Ok(question.message(format.unwrap_or(Format::V2Json)))
@@ -86,6 +89,11 @@ impl Target {
         match self {
             Self::Server { label, .. } | Self::File { label, .. } => label,
         }
+    }
+
+    /// Whether it was typed without saying where on the server to ask.
+    pub(super) fn lacks_path(&self) -> bool {
+        matches!(self, Self::Server { url, .. } if url.path.is_none())
     }
 
     pub(super) fn engine(&self) -> Option<&'static str> {
