@@ -94,12 +94,15 @@ impl Line {
             let alone = first.engine.is_some() && first.levels.iter().all(|level| key(level) == key(&first.levels[0]));
             let of_first: Vec<_> = first.levels.iter().filter(|level| alone || key(level) == *wanted).collect();
             let of = |get: fn(&Measured) -> f64| median(of_first.iter().map(|level| get(level)).collect());
-            Some([requests / of(|level| level.requests_per_second), p99 / of(|level| level.latency_ms.p99)])
-                .filter(|ratios| !of_first.is_empty() && ratios.iter().all(|ratio| ratio.is_finite()))
+            let p99 = p99 / of(|level| level.latency_ms.p99);
+            // Latencies are those of the successes: few of them say nothing of what users would have seen.
+            let comparable = mostly_answered(&levels) && mostly_answered(&of_first);
+            Some([requests / of(|level| level.requests_per_second), if comparable { p99 } else { f64::NAN }])
+                .filter(|_| !of_first.is_empty())
         });
         let cpu: Vec<f64> = levels.iter().filter_map(|level| level.server_cpu_us_per_request).collect();
         Some(Self {
-            load: load(one),
+            load: load(one, of(|level| level.rate.unwrap_or(f64::NAN))),
             unit: match (one.mode, target.engine) {
                 (Mode::Open, _) => "",
                 (Mode::Closed, None) => "connections",
@@ -142,8 +145,11 @@ impl Line {
             cells.push(self.rss.map_or_else(|| "-".into(), |bytes| digits(bytes as f64 / 1e6)));
         }
         if several {
-            let ratio =
-                |index: usize| self.to_first.map_or_else(|| "-".into(), |ratios| format!("{:.2}", ratios[index]));
+            let ratio = |index: usize| match self.to_first.map(|ratios| ratios[index]).filter(|ratio| ratio.is_finite())
+            {
+                Some(ratio) => format!("{ratio:.2}"),
+                None => "-".into(),
+            };
             cells.extend([ratio(0), ratio(1)]);
         }
         cells.push(self.errors.clone());
@@ -167,13 +173,20 @@ fn titles(unit: Option<&str>, several: bool, used: bool) -> Vec<String> {
     titles.into_iter().map(Into::into).collect()
 }
 
-fn load(level: &Measured) -> String {
-    let rate = level.rate.map(|rate| format!("{}/s", grouped(rate))).unwrap_or_default();
+/// `rate`: that of the level, which differs by round where it is a part of the maximum.
+fn load(level: &Measured, rate: f64) -> String {
+    let rate = format!("{}/s", grouped(rate));
     match (level.mode, level.rate_percent) {
         (Mode::Closed, _) => level.connections.to_string(),
         (Mode::Open, None) => rate,
-        (Mode::Open, Some(percent)) => format!("{percent}% = {rate}"),
+        (Mode::Open, Some(percent)) => format!("{percent}% of its max: {rate}"),
     }
+}
+
+/// Whether more of what was sent was answered with success than not.
+fn mostly_answered(levels: &[&Measured]) -> bool {
+    let sum = |get: fn(&Measured) -> u64| levels.iter().map(|level| get(level)).sum::<u64>();
+    sum(|level| level.requests) > sum(Measured::failures)
 }
 
 /// What went wrong, over all rounds.
@@ -275,6 +288,30 @@ mod tests {
         let expected = "8 B 500 500 0.100 0.200 3.00 2.00 30.0 2.00 1.00 0.50 2.00 503: 3";
         assert_eq!(cells, expected.split(' ').collect::<Vec<_>>(), "{text}");
         assert!(text.contains("medians of 3 rounds") && text.contains("connections"), "{text}");
+    }
+
+    #[test]
+    fn a_target_that_mostly_fails_is_not_praised_for_its_latency() {
+        let mut report = report(None, vec![measured(8, 1000.0, 1.0, 0)]);
+        report.targets[1].levels = vec![Measured { requests: 0, ..measured(8, 0.0, 0.0, 90) }];
+        let last = |report: &Report| table(report, &["x".into(), "y".into()]).lines().last().unwrap().to_owned();
+        assert!(last(&report).ends_with("0.00      -  503: 90"), "{}", last(&report));
+        report.targets[1].levels = vec![measured(8, 100.0, 0.2, 90)];
+        assert!(last(&report).ends_with("0.10      -  503: 90"), "{}", last(&report));
+    }
+
+    #[test]
+    fn a_part_of_the_maximum_says_whose_it_is() {
+        let mut report = report(None, vec![measured(8, 1000.0, 1.0, 0)]);
+        let part = |rate| Measured {
+            mode: Mode::Open,
+            rate: Some(rate),
+            rate_percent: Some(60.0),
+            ..measured(8, rate, 1.0, 0)
+        };
+        report.targets[1].levels = vec![part(500.0), part(700.0), part(600.0)];
+        let text = table(&report, &["x".into(), "y".into()]);
+        assert!(text.lines().last().unwrap().trim().starts_with("60% of its max: 600/s  B"), "{text}");
     }
 
     #[test]
