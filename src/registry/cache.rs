@@ -77,6 +77,17 @@ impl ResponseCache {
         Asked { hash: self.hasher.hash_one(inputs), inputs }
     }
 
+    /// The same with their hash, which a [`ResponseCache::hasher`] gave.
+    pub fn ask_hashed<'i>(&self, inputs: &'i [Tensor], hash: u64) -> Asked<'i> {
+        Asked { hash, inputs }
+    }
+
+    /// Hashes inputs on whatever thread: that of large ones takes a millisecond a megabyte.
+    pub fn hasher(&self) -> impl FnOnce(&[Tensor]) -> u64 + Send + 'static {
+        let hasher = self.hasher.clone();
+        move |inputs| hasher.hash_one(inputs)
+    }
+
     /// The outputs kept for these inputs, unless they are too old at `now`. Never waits.
     pub fn get(&self, asked: &Asked<'_>, now: Instant) -> Option<Vec<Tensor>> {
         let kept = self.entries.get(asked).filter(|kept| kept.is_fresh(now))?;

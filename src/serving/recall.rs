@@ -4,10 +4,14 @@
 use std::time::{Duration, Instant};
 
 use crate::batching::{Computed, InferError};
+use crate::priority::{self, Computing};
 use crate::registry::{Joined, Servable};
 use crate::tensor::Tensor;
 
 use super::CacheUse;
+
+/// Inputs of so many bytes are not hashed by the threads that serve connections; for fewer the hand-over costs as much.
+const LARGE: usize = 1 << 20;
 
 /// Outputs, where their time went, and whether a cache had them.
 pub(super) struct Recalled {
@@ -33,7 +37,13 @@ pub(super) async fn infer_or_recall(
         return Ok(Recalled { inferred, cache: None });
     };
     let begun = Instant::now();
-    let asked = cache.ask(&inputs);
+    let asked = match inputs.iter().map(Tensor::size_in_bytes).sum::<usize>() {
+        ..LARGE => cache.ask(&inputs),
+        _ => {
+            let (hasher, shared) = (cache.hasher(), inputs.clone());
+            cache.ask_hashed(&inputs, elsewhere(move || hasher(&shared)).await)
+        }
+    };
     if let Some(outputs) = cache.get(&asked, begun) {
         return Ok(hit(outputs, Duration::ZERO));
     }
@@ -48,7 +58,31 @@ pub(super) async fn infer_or_recall(
     }
 }
 
+/// Does the work on a thread that may be kept busy.
+async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let computing = Computing::begin();
+    let done = tokio::task::spawn_blocking(move || {
+        priority::give_way();
+        let done = work();
+        drop(computing);
+        done
+    });
+    // Such tasks are not cancelled, so an error is a panic, which goes on here.
+    done.await.unwrap_or_else(|broken| std::panic::resume_unwind(broken.into_panic()))
+}
+
 fn hit(outputs: Vec<Tensor>, queued: Duration) -> Recalled {
     let inferred = Computed { outputs, queued, computed: Duration::ZERO };
     Recalled { inferred, cache: Some(CacheUse::Hit) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    #[tokio::test]
+    async fn work_for_elsewhere_is_done_by_another_thread() {
+        let other = super::elsewhere(|| thread::current().id()).await;
+        assert_ne!(other, thread::current().id());
+    }
 }

@@ -237,3 +237,20 @@ fn kept_answers_are_the_computed_ones() {
     checked.expect("equal answers");
     assert!(cache_of(&kept, "iris")["hits"].as_u64() > Some(0));
 }
+
+#[test]
+fn large_questions_are_recognised_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::copy("tests/fixtures/models/identity_uint8.onnx", folder.path().join("echo.onnx")).expect("the model");
+    std::fs::write(folder.path().join("echo.toml"), "[cache]\nmax_bytes = '64MiB'\n").expect("a manifest");
+    let server =
+        start_with(&[folder.path().join("echo.onnx").to_str().expect("a path")], |config| config.max_body = 8 << 20);
+    let mut bytes = vec![7; 3 << 20];
+    let ask = |bytes: &[u8]| server.send("POST", ECHO, &[("inference-header-content-length", "0")], bytes);
+    let uses = [ask(&bytes), ask(&bytes)].map(|reply| used(&reply).to_owned());
+    assert_eq!(uses, ["miss", "hit"]);
+    bytes[2 << 20] = 8;
+    let other = ask(&bytes);
+    assert_eq!(used(&other), "miss");
+    assert!(other.body.ends_with(&bytes));
+}
