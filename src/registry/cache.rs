@@ -9,8 +9,9 @@
 
 mod entry;
 
+use std::cell::Cell;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use quick_cache::OptionsBuilder;
@@ -37,6 +38,8 @@ pub struct ResponseCache {
     pub misses: Stage,
     metrics: CacheMetrics,
     hasher: RandomState,
+    /// Before then no entry that is too old is worth looking for.
+    next_sweep: Mutex<Option<Instant>>,
     entries: Entries,
 }
 
@@ -69,7 +72,8 @@ impl ResponseCache {
             Ok(options) => Cache::with_options(options, Weight, RandomState::new(), Evictions(metrics.clone())),
             Err(_) => Cache::with(64, limits.max_bytes as u64, Weight, RandomState::new(), Evictions(metrics.clone())),
         };
-        Self { limits, hits: Stage::default(), misses: Stage::default(), metrics, hasher: RandomState::new(), entries }
+        let (hits, misses, hasher, next_sweep) = Default::default();
+        Self { limits, hits, misses, metrics, hasher, next_sweep, entries }
     }
 
     /// The key of these inputs: fitted ones, so that a row means the same however it was sent.
@@ -133,6 +137,39 @@ impl ResponseCache {
         self.hits.add(since.elapsed());
     }
 
+    /// An entry for these outputs, for which there is room; `None` where they are too large to be kept.
+    fn kept(&self, inputs_weight: usize, outputs: &[Tensor], now: Instant) -> Option<Kept> {
+        let weight = entry::PER_ENTRY + inputs_weight + entry::weight(outputs);
+        if self.is_too_large(weight) {
+            return None;
+        }
+        self.make_room(weight, now);
+        let until = self.limits.ttl.and_then(|ttl| now.checked_add(ttl));
+        Some(Kept::new(outputs.iter().map(Tensor::compact).collect(), until, weight))
+    }
+
+    /// Drops what is too old where the library would otherwise drop what is not, of which it knows nothing. All entries are
+    /// looked at for it, so not more often than sixteen times while one grows old.
+    fn make_room(&self, weight: usize, now: Instant) {
+        let Some(ttl) = self.limits.ttl else { return };
+        if self.bytes() + weight as u64 <= self.limits.max_bytes as u64 {
+            return;
+        }
+        let mut next_sweep = self.next_sweep.lock().unwrap_or_else(PoisonError::into_inner);
+        if next_sweep.is_some_and(|next| now < next) {
+            return;
+        }
+        let first = Cell::new(now.checked_add(ttl));
+        self.entries.retain(|_, kept| {
+            let fresh = kept.is_fresh(now);
+            if let (true, Some(until)) = (fresh, kept.until()) {
+                first.set(first.get().map(|first| first.min(until)));
+            }
+            fresh
+        });
+        *next_sweep = first.get().max(now.checked_add(ttl / 16));
+    }
+
     fn is_too_large(&self, weight: usize) -> bool {
         weight > self.limits.max_bytes / LARGEST_SHARE
     }
@@ -144,13 +181,8 @@ impl Turn<'_> {
     pub fn settle(self, result: &Result<Computed, InferError>, now: Instant) {
         let kept = match result {
             Ok(inferred) => {
-                let weight = entry::PER_ENTRY + self.inputs_weight + entry::weight(&inferred.outputs);
-                if self.cache.is_too_large(weight) {
-                    Kept::passed_on(Ok(inferred.outputs.clone()))
-                } else {
-                    let until = self.cache.limits.ttl.and_then(|ttl| now.checked_add(ttl));
-                    Kept::new(inferred.outputs.iter().map(Tensor::compact).collect(), until, weight)
-                }
+                let kept = self.cache.kept(self.inputs_weight, &inferred.outputs, now);
+                kept.unwrap_or_else(|| Kept::passed_on(Ok(inferred.outputs.clone())))
             }
             Err(error @ (InferError::Run(_) | InferError::Refused(Refused::Panicked))) => {
                 Kept::passed_on(Err(error.clone()))

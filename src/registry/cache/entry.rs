@@ -87,6 +87,10 @@ impl Kept {
         Self { result, until: None, weight: NOT_TO_BE_KEPT }
     }
 
+    pub(super) fn until(&self) -> Option<Instant> {
+        self.until
+    }
+
     pub(super) fn is_fresh(&self, now: Instant) -> bool {
         self.until.is_none_or(|until| now < until)
     }

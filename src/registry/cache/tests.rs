@@ -119,6 +119,30 @@ async fn the_budget_holds_and_what_is_large_is_not_kept() {
 }
 
 #[tokio::test]
+async fn what_is_too_old_goes_before_what_is_not() {
+    let (cache, begun) = (cache(16 << 10, Some(Duration::from_secs(10))), Instant::now());
+    let later = |seconds| begun + Duration::from_secs(seconds);
+    let mut number = 0f32;
+    let mut full = 0;
+    while cache.entries() == full {
+        full += 1;
+        number += 1.0;
+        predict(&cache, &row(&[number]), &row(&[1.0]), begun).await;
+    }
+    full -= 1;
+    let before = number as u64;
+    // So many new ones fit beside half of them, if the others are gone.
+    for _ in 0..full {
+        number += 1.0;
+        predict(&cache, &row(&[number]), &row(&[1.0]), later(10)).await;
+    }
+    for fresh in before + 1..=number as u64 {
+        assert!(cache.get(&cache.ask(&row(&[fresh as f32])), later(11)).is_some(), "{fresh} of {number}");
+    }
+    assert_eq!(cache.entries(), full);
+}
+
+#[tokio::test]
 async fn an_entry_does_not_hold_on_to_a_larger_buffer() {
     let (cache, now) = (cache(1 << 20, None), Instant::now());
     let body = Bytes::from(vec![7u8; 1 << 16]);
