@@ -23,7 +23,7 @@ use crate::model::SchedulingWish;
 
 pub use batcher::Batcher;
 pub use curve::Measured;
-pub use job::{Computed, InferError, Refused};
+pub use job::{Answer, Computed, InferError, Late, Refused};
 pub use lane::{How, Observer, ProfileStatus, Ran, Status};
 pub use pool::Pool;
 pub use profile::Independence;

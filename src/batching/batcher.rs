@@ -12,7 +12,7 @@ use crate::engine::Session;
 use crate::tensor::Tensor;
 
 use super::calibration::Calibration;
-use super::job::{Computed, InferError, Job, Refused};
+use super::job::{Answer, Computed, InferError, Job, Late, Refused};
 use super::lane::{How, Lane, Observer, Status};
 use super::pool::InlineSlot;
 use super::profile::Profile;
@@ -34,6 +34,7 @@ struct Asked {
     profile: Arc<Profile>,
     submitted: Instant,
     deadline: Instant,
+    late: Option<Late>,
 }
 
 impl Batcher {
@@ -51,7 +52,18 @@ impl Batcher {
 
     /// Runs the model on inputs that fit its signature and waits for the answer until `deadline`. When the future is
     /// dropped, work that has not begun never does.
-    pub async fn infer(&self, inputs: Vec<Tensor>, rows: usize, deadline: Instant) -> Result<Computed, InferError> {
+    pub fn infer(&self, inputs: Vec<Tensor>, rows: usize, deadline: Instant) -> impl Future<Output = Answer> {
+        self.infer_or_late(inputs, rows, deadline, None)
+    }
+
+    /// The same, and hands the outputs of a run that is over too late for the caller to `late`; not where it was cut into parts.
+    pub async fn infer_or_late(
+        &self,
+        inputs: Vec<Tensor>,
+        rows: usize,
+        deadline: Instant,
+        late: Option<Late>,
+    ) -> Answer {
         let submitted = Instant::now();
         if submitted >= deadline {
             return Err(Refused::ExpiredInQueue.into());
@@ -63,7 +75,7 @@ impl Batcher {
         if is_new {
             self.calibrate(&profile, Some(&inputs));
         }
-        let asked = Asked { inputs, rows, profile, submitted, deadline };
+        let asked = Asked { inputs, rows, profile, submitted, deadline, late };
         let may_batch = self.lane.may_batch && asked.profile.is_independent();
         if self.is_cheap(&asked) {
             if may_batch && policy::gathers(&asked.profile.curve, self.lane.tuning.max_batch) {
@@ -81,8 +93,11 @@ impl Batcher {
         if part < rows {
             self.lane.split.fetch_add(1, Ordering::Relaxed);
         }
-        let Asked { inputs, profile, .. } = asked;
-        let (jobs, tickets) = split::parts(inputs, rows, part, &profile, submitted, deadline);
+        let Asked { inputs, profile, late, .. } = asked;
+        let (mut jobs, tickets) = split::parts(inputs, rows, part, &profile, submitted, deadline);
+        if let [job] = jobs.as_mut_slice() {
+            job.late = late;
+        }
         self.pool.enqueue(self.id, jobs)?;
         split::join(tickets).await
     }
@@ -127,7 +142,8 @@ impl Batcher {
     /// Lets this thread read the other requests that have arrived, and answers all of them in as few runs as is best.
     /// Whoever is resumed first does it for the others. On an idle server that is this request alone, at once.
     async fn gather(&self, asked: Asked) -> Result<Computed, InferError> {
-        let (job, mut ticket) = Job::new(asked.inputs, asked.rows, &asked.profile, asked.submitted, asked.deadline);
+        let (mut job, mut ticket) = Job::new(asked.inputs, asked.rows, &asked.profile, asked.submitted, asked.deadline);
+        job.late = asked.late;
         self.gathered().push_back(job);
         behind_what_is_ready().await;
         loop {

@@ -52,6 +52,9 @@ pub enum Refused {
 
 pub type Answer = Result<Computed, InferError>;
 
+/// What becomes of outputs that nobody waits for any more when they are there.
+pub type Late = Box<dyn FnOnce(Vec<Tensor>) + Send>;
+
 pub struct Job {
     pub inputs: Vec<Tensor>,
     pub rows: usize,
@@ -62,6 +65,7 @@ pub struct Job {
     pub submitted: Instant,
     pub deadline: Instant,
     pub begun: Arc<AtomicBool>,
+    pub late: Option<Late>,
     pub answer: oneshot::Sender<Answer>,
 }
 
@@ -85,7 +89,16 @@ impl Job {
         let ticket = Ticket { begun: Arc::clone(&begun), answered, deadline };
         let bytes = inputs.iter().map(Tensor::size_in_bytes).sum();
         let (cost, profile) = (profile.cost_in_queue(rows), Arc::clone(profile));
-        (Self { inputs, rows, bytes, cost, profile, submitted, deadline, begun, answer }, ticket)
+        (Self { inputs, rows, bytes, cost, profile, submitted, deadline, begun, late: None, answer }, ticket)
+    }
+
+    /// Hands over what came of it. A run cannot be broken off, so where the caller has left, it may still be of use.
+    pub fn deliver(self, answer: Answer) {
+        if let Err(Ok(Computed { outputs, .. })) = self.answer.send(answer)
+            && let Some(late) = self.late
+        {
+            late(outputs);
+        }
     }
 
     /// Tells whoever waits that it is not run.

@@ -77,8 +77,7 @@ fn alone(lane: &Lane, job: Job, begun: Instant, how: How) {
         },
         None => compute_job(lane, &job, queued, how),
     };
-    // An error means that the caller has left: nobody to tell.
-    let _ = job.answer.send(answer(outputs, queued, computed));
+    job.deliver(answer(outputs, queued, computed));
 }
 
 fn answer(outputs: Result<Vec<Tensor>, RunError>, queued: Duration, computed: Duration) -> Answer {
@@ -118,13 +117,13 @@ fn together(lane: &Lane, jobs: Vec<Job>, begun: Instant, how: How) {
         let again = |job: Job| {
             let queued = begun.saturating_duration_since(job.submitted);
             let (outputs, computed) = compute_job(lane, &job, queued, How::Again);
-            let _ = job.answer.send(answer(outputs, queued, computed));
+            job.deliver(answer(outputs, queued, computed));
         };
         return jobs.into_iter().for_each(again);
     };
     for (job, outputs) in jobs.into_iter().zip(answers) {
         let queued = begun.saturating_duration_since(job.submitted);
-        let _ = job.answer.send(Ok(Computed { outputs, queued, computed }));
+        job.deliver(Ok(Computed { outputs, queued, computed }));
     }
 }
 

@@ -57,6 +57,7 @@ pub enum Joined<'c> {
 pub struct Turn<'c> {
     cache: &'c ResponseCache,
     place: PlaceholderGuard<'c, Key, Arc<Kept>, Weight, RandomState, Evictions>,
+    key: Key,
     inputs_weight: usize,
 }
 
@@ -118,7 +119,7 @@ impl ResponseCache {
                 Err(place) => {
                     self.metrics.missed();
                     self.misses.add(now.elapsed());
-                    return Joined::Turn(Turn { cache: self, place, inputs_weight });
+                    return Joined::Turn(Turn { cache: self, place, key, inputs_weight });
                 }
             }
         }
@@ -135,6 +136,16 @@ impl ResponseCache {
     fn hit(&self, since: Instant) {
         self.metrics.hit();
         self.hits.add(since.elapsed());
+    }
+
+    /// What keeps the outputs of a run whose turn is over before it is: its asker did not wait, others may ask again.
+    pub fn late(self: &Arc<Self>, turn: &Turn<'_>) -> impl FnOnce(Vec<Tensor>) + Send + use<> {
+        let (cache, key, inputs_weight) = (Arc::clone(self), turn.key.clone(), turn.inputs_weight);
+        move |outputs| {
+            if let Some(kept) = cache.kept(inputs_weight, &outputs, Instant::now()) {
+                cache.entries.insert(key, Arc::new(kept));
+            }
+        }
     }
 
     /// An entry for these outputs, for which there is room; `None` where they are too large to be kept.

@@ -164,7 +164,7 @@ impl Registry {
         let metrics = metrics_of(&self.metrics, &id);
         self.metrics.model_engine_is(&id, engine, engine_choice.as_ref().map_or(&[], |choice| &choice.probes));
         let tuning = self.pool.tuning().with(card.batching);
-        let cache = card.cache.map(|limits| ResponseCache::new(limits, self.metrics.cache(&id)));
+        let cache = card.cache.map(|limits| Arc::new(ResponseCache::new(limits, self.metrics.cache(&id))));
         let description = Description { id, signature, card, graph, sample, engine, engine_choice };
         Ok(Servable::new(description, session, tuning, self.pool.clone(), metrics, cache))
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::batching::{Batcher, Computed, How, InferError, Observer, Pool, Ran, Status, Tuning};
+use crate::batching::{Answer, Batcher, How, Late, Observer, Pool, Ran, Status, Tuning};
 use crate::engine::Session;
 use crate::model::{Description, ModelId};
 use crate::telemetry::{Metrics, ModelMetrics};
@@ -21,7 +21,7 @@ pub struct Servable {
     pub metrics: Arc<ModelMetrics>,
     pub counters: Arc<Counters>,
     /// For models whose author wants one.
-    pub cache: Option<ResponseCache>,
+    pub cache: Option<Arc<ResponseCache>>,
     batcher: Batcher,
 }
 
@@ -32,7 +32,7 @@ impl Servable {
         tuning: Tuning,
         pool: Pool,
         metrics: ModelMetrics,
-        cache: Option<ResponseCache>,
+        cache: Option<Arc<ResponseCache>>,
     ) -> Self {
         let (description, metrics, counters) = (Arc::new(description), Arc::new(metrics), Arc::<Counters>::default());
         let books = Books { metrics: Arc::clone(&metrics), counters: Arc::clone(&counters) };
@@ -42,8 +42,19 @@ impl Servable {
 
     /// Runs the model on inputs that fit its signature: at once where that is cheap, else when a compute slot is free, with
     /// others where that serves them sooner.
-    pub async fn infer(&self, inputs: Vec<Tensor>, rows: usize, deadline: Instant) -> Result<Computed, InferError> {
-        self.batcher.infer(inputs, rows, deadline).await
+    pub fn infer(&self, inputs: Vec<Tensor>, rows: usize, deadline: Instant) -> impl Future<Output = Answer> {
+        self.batcher.infer(inputs, rows, deadline)
+    }
+
+    /// The same, and hands the outputs of a run that is over too late for the caller to `late`.
+    pub fn infer_or_late(
+        &self,
+        inputs: Vec<Tensor>,
+        rows: usize,
+        deadline: Instant,
+        late: Late,
+    ) -> impl Future<Output = Answer> {
+        self.batcher.infer_or_late(inputs, rows, deadline, Some(late))
     }
 
     /// How its requests are scheduled, and what was learned for that.

@@ -282,7 +282,7 @@ fn version_status(slot: &Slot) -> VersionStatus {
         description: slot.servable.as_ref().map(|servable| Arc::clone(&servable.description)),
         memory_bytes: slot.servable.as_ref().map_or(0, |servable| servable.memory_bytes()),
         scheduling: slot.servable.as_deref().map(scheduling_status),
-        cache: slot.servable.as_ref().and_then(|servable| servable.cache.as_ref()).map(cache_status),
+        cache: slot.servable.as_ref().and_then(|servable| servable.cache.as_deref()).map(cache_status),
     }
 }
 

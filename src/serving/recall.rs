@@ -51,7 +51,8 @@ pub(super) async fn infer_or_recall(
     match joined.map_err(|_| RecallError::ExpiredWaiting)? {
         Joined::Answer(result) => Ok(hit(result.map_err(RecallError::Infer)?, begun.elapsed())),
         Joined::Turn(turn) => {
-            let result = servable.infer(inputs, rows, deadline).await;
+            let late = Box::new(cache.late(&turn));
+            let result = servable.infer_or_late(inputs, rows, deadline, late).await;
             turn.settle(&result, Instant::now());
             Ok(Recalled { inferred: result.map_err(RecallError::Infer)?, cache: Some(CacheUse::Miss) })
         }

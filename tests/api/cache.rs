@@ -163,6 +163,41 @@ fn who_waits_for_an_equal_request_waits_no_longer_than_for_any() {
 }
 
 #[test]
+fn an_answer_that_comes_too_late_for_its_asker_is_there_for_the_next() {
+    let (server, gate) = start_with_gate_and_manifest(CACHE, |_| {});
+    thread::scope(|scope| {
+        let late = scope.spawn(|| server.send("POST", ECHO, &[("x-request-timeout-ms", "500")], row(1.0).as_bytes()));
+        gate.wait_until_something_computes();
+        late.join().expect("an answer").error(504);
+    });
+    gate.let_one_go();
+    let begun = std::time::Instant::now();
+    while cache_of(&server, "echo")["entries"] == 0 {
+        assert!(begun.elapsed() < crate::harness::PATIENCE, "it should be kept by now");
+        thread::yield_now();
+    }
+    assert_eq!(used(&server.post(ECHO, row(1.0))), "hit");
+    assert_eq!(server.get("/v2/models/echo/stats").ok()["model_stats"][0]["execution_count"], 1);
+}
+
+#[test]
+fn large_questions_are_recognised_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::copy("tests/fixtures/models/identity_uint8.onnx", folder.path().join("echo.onnx")).expect("the model");
+    std::fs::write(folder.path().join("echo.toml"), "[cache]\nmax_bytes = '64MiB'\n").expect("a manifest");
+    let server =
+        start_with(&[folder.path().join("echo.onnx").to_str().expect("a path")], |config| config.max_body = 8 << 20);
+    let mut bytes = vec![7; 3 << 20];
+    let ask = |bytes: &[u8]| server.send("POST", ECHO, &[("inference-header-content-length", "0")], bytes);
+    let uses = [ask(&bytes), ask(&bytes)].map(|reply| used(&reply).to_owned());
+    assert_eq!(uses, ["miss", "hit"]);
+    bytes[2 << 20] = 8;
+    let other = ask(&bytes);
+    assert_eq!(used(&other), "miss");
+    assert!(other.body.ends_with(&bytes));
+}
+
+#[test]
 fn a_client_that_goes_away_leaves_nobody_waiting() {
     let (server, gate) = start_with_gate_and_manifest(CACHE, |_| {});
     let body = row(1.0);
@@ -236,21 +271,4 @@ fn kept_answers_are_the_computed_ones() {
     });
     checked.expect("equal answers");
     assert!(cache_of(&kept, "iris")["hits"].as_u64() > Some(0));
-}
-
-#[test]
-fn large_questions_are_recognised_again() {
-    let folder = tempfile::tempdir().expect("a folder");
-    std::fs::copy("tests/fixtures/models/identity_uint8.onnx", folder.path().join("echo.onnx")).expect("the model");
-    std::fs::write(folder.path().join("echo.toml"), "[cache]\nmax_bytes = '64MiB'\n").expect("a manifest");
-    let server =
-        start_with(&[folder.path().join("echo.onnx").to_str().expect("a path")], |config| config.max_body = 8 << 20);
-    let mut bytes = vec![7; 3 << 20];
-    let ask = |bytes: &[u8]| server.send("POST", ECHO, &[("inference-header-content-length", "0")], bytes);
-    let uses = [ask(&bytes), ask(&bytes)].map(|reply| used(&reply).to_owned());
-    assert_eq!(uses, ["miss", "hit"]);
-    bytes[2 << 20] = 8;
-    let other = ask(&bytes);
-    assert_eq!(used(&other), "miss");
-    assert!(other.body.ends_with(&bytes));
 }

@@ -143,6 +143,20 @@ async fn what_is_too_old_goes_before_what_is_not() {
 }
 
 #[tokio::test]
+async fn what_comes_too_late_for_its_asker_is_kept() {
+    let (cache, now, inputs) = (Arc::new(cache(1 << 20, None)), Instant::now(), row(&[1.0]));
+    let leader = turn(&cache, &inputs, now).await;
+    let late = cache.late(&leader);
+    drop(leader);
+    // Somebody else has the turn by then, and may settle it, too.
+    let next = turn(&cache, &inputs, now).await;
+    late(row(&[2.0]));
+    assert_eq!(cache.get(&cache.ask(&inputs), Instant::now()), Some(row(&[2.0])));
+    next.settle(&inferred(row(&[2.0])), now);
+    assert_eq!((cache.get(&cache.ask(&inputs), now), cache.entries()), (Some(row(&[2.0])), 1));
+}
+
+#[tokio::test]
 async fn an_entry_does_not_hold_on_to_a_larger_buffer() {
     let (cache, now) = (cache(1 << 20, None), Instant::now());
     let body = Bytes::from(vec![7u8; 1 << 16]);
