@@ -14,7 +14,7 @@ use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
 use super::ops::{self, Opsets};
 use super::proto;
 use crate::engine::{LoadError, OperatorUse, Support};
-pub use scope::{Scope, attribute};
+pub use scope::{Scope, attribute, element_type};
 
 /// Why a node is refused and what its author can do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -78,7 +78,8 @@ pub fn attribute<'n>(node: &'n NodeProto, name: &str) -> Option<&'n tract_onnx::
     node.attribute.iter().find(|attribute| attribute.name == name)
 }
 
-fn element_type(info: &ValueInfoProto) -> Option<OnnxType> {
+/// The element type of a value, where the file declares it.
+pub fn element_type(info: &ValueInfoProto) -> Option<OnnxType> {
     let type_proto::Value::TensorType(tensor) = info.r#type.as_ref()?.value.as_ref()?;
     OnnxType::try_from(tensor.elem_type).ok().filter(|&known| known != OnnxType::Undefined)
 }

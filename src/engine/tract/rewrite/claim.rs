@@ -31,13 +31,13 @@ fn claim_in(graph: &mut GraphProto, opset: i64, outer: &HashSet<String>) {
     let (moved, reached, may_be_nan) = {
         let known = Known::of(graph);
         let invalid = Invalid::of(graph, &known.scope, outer);
+        let zero = |input: &String| {
+            let stored = known.scope.stored(input).and_then(numbers);
+            stored.is_some_and(|numbers| numbers.iter().all(|&number| number == 0.0))
+        };
         let swallows = |node: &NodeProto| {
-            let zero = |input: &String| {
-                known.scope.stored(input).and_then(numbers).is_some_and(|x| x.iter().all(|x| *x == 0.0))
-            };
-            let swallows =
-                SWALLOWS_NAN.contains(&&*node.op_type) || node.op_type == "Mul" && node.input.iter().any(zero);
-            swallows && node.input.iter().any(|input| invalid.may_be_nan(input))
+            let may = node.input.iter().any(|input| invalid.may_be_nan(input));
+            may && (SWALLOWS_NAN.contains(&&*node.op_type) || node.op_type == "Mul" && node.input.iter().any(zero))
         };
         let delicate = precision::delicate(graph, &known.scope);
         let inexact = |node: &NodeProto| {

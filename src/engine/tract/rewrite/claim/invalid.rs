@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use tract_onnx::pb::tensor_proto::DataType as OnnxType;
 use tract_onnx::pb::{GraphProto, NodeProto, TensorProto};
 
-use super::super::super::checks::{Scope, attribute};
+use super::super::super::checks::{Scope, attribute, element_type};
 use super::super::super::proto;
 use super::super::raw;
 use super::{given, has_graphs};
@@ -81,10 +81,16 @@ impl<'g> Invalid<'g> {
         }
         // Nodes stand in the order in which they are computed.
         for node in &graph.node {
+            for input in &node.input {
+                if let (Some(stored), false) = (scope.stored(input), found.values.contains_key(input.as_str())) {
+                    found.values.insert(input, Possible::stored(stored));
+                }
+            }
             let possible = found.with_infinity(node, found.node(node));
-            for (at, output) in node.output.iter().enumerate() {
+            for (at, output) in node.output.iter().enumerate().filter(|(_, output)| !output.is_empty()) {
                 let place = at > 0 && matches!(&*node.op_type, "MaxPool" | "TopK");
-                let float = possible.float && !place;
+                let told = scope.element_type(output).or_else(|| told_inside(node, at));
+                let float = told.map_or(possible.float && !place, |kind| is_float(kind as i32));
                 found.values.insert(output, Possible { float, nan: possible.nan && float, ..possible });
             }
             if let (Some(question), Some(of)) = (node.output.first(), given(node, 0)) {
@@ -125,8 +131,7 @@ impl<'g> Invalid<'g> {
     }
 
     fn value(&self, name: &str) -> Possible {
-        let computed = self.values.get(name).copied();
-        computed.or_else(|| self.scope.stored(name).map(Possible::stored)).unwrap_or(ANY)
+        self.values.get(name).copied().unwrap_or(ANY)
     }
 
     fn stored(&self, node: &NodeProto, at: usize) -> Option<Vec<f64>> {
@@ -163,7 +168,10 @@ impl<'g> Invalid<'g> {
         let positive = |possible: Possible| !possible.negative && !possible.zero;
         let all = Possible { nan, float: x.float, ..ANY };
         match &*node.op_type {
-            "Constant" => node.output.first().map_or(ANY, |name| self.value(name)),
+            "Constant" => {
+                let stored = node.output.first().and_then(|name| self.scope.stored(name));
+                stored.map_or(ANY, Possible::stored)
+            }
             "ConstantOfShape" => attribute(node, "value")
                 .and_then(|value| value.t.as_ref())
                 .map_or(Possible { negative: false, ..ANY }, Possible::stored),
@@ -328,6 +336,13 @@ const REAL: &[&str] = &[
 /// Operators that may make NaN of numbers.
 const SOURCES: &[&str] =
     &["Acos", "Acosh", "Asin", "Atanh", "Div", "Log", "Mod", "Pow", "Reciprocal", "ReduceLogSum", "Sqrt"];
+
+/// The element type of an output of a node with graphs inside, which is that of an output of theirs.
+fn told_inside(node: &NodeProto, at: usize) -> Option<OnnxType> {
+    let inner = node.attribute.iter().find_map(|attribute| attribute.g.as_ref())?;
+    // A loop's tells first whether it goes on.
+    element_type(inner.output.get(if node.op_type == "Loop" { at + 1 } else { at })?)
+}
 
 fn is_float(kind: i32) -> bool {
     use OnnxType::{Bfloat16, Double, Float, Float16};
