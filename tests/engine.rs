@@ -216,6 +216,13 @@ fn external_data_is_read_from_the_models_folder_and_nowhere_else() {
 const RECURRENT: [&str; 4] = ["lstm", "lstm_bidirectional", "gru", "gru_bidirectional"];
 
 #[test]
+fn logarithms_of_what_is_nearly_zero_are_exact() {
+    let session = load(&own("far_out"));
+    let (inputs, outputs) = expected(&own("far_out").with_extension("json"), session.signature());
+    assert_answers(&*session, &inputs, &outputs);
+}
+
+#[test]
 fn recurrent_models_run_at_any_batch_and_remember_nothing() {
     for name in RECURRENT {
         let session = load(&own(name));

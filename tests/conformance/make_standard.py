@@ -758,20 +758,15 @@ def invalid_operations():
 
 
 def far_out():
-    """Sigmoid and Tanh where it matters how near to zero or one they come. ONNX Runtime's own stop at -18, so the answers are
-    numpy's."""
+    """Sigmoid and Tanh where it matters how near to zero or one they come, as numpy has them. Logarithms of Sigmoid are among
+    the models of `tests/engine`: ONNX Runtime's own are off."""
     N, T = helper.make_node, TensorProto
     x = np.array([[-40, -25, -17, 17, 1, -1, 0.5, 88]], np.float32)
-    with np.errstate(over="ignore"):
-        s = (1 / (1 + np.exp(-x.astype(np.float64)))).astype(np.float32)
     t = np.tanh(x.astype(np.float64)).astype(np.float32)
     one, few = ("one", np.float32(1)), np.array([[-40, -25, -9, 1, -1, 0.5]], np.float32)
     f = (1 / (1 + np.exp(-few.astype(np.float64)))).astype(np.float32)
     tail = np.float32(1) - np.tanh(few.astype(np.float64)).astype(np.float32)
     for name, nodes, value, answer in (
-            ("log", [N("Sigmoid", ["x"], ["s"]), N("Log", ["s"], ["y"])], x, np.log(s)),
-            ("log_moved", [N("Sigmoid", ["x"], ["s"]), N("Reshape", ["s", "rows"], ["r"]), N("Log", ["r"], ["y"])], x, np.log(s)),
-            ("quotient", [N("Sigmoid", ["x"], ["s"]), N("Div", ["one", "s"], ["y"])], x, 1 / s),
             ("odds", [N("Sigmoid", ["x"], ["s"]), N("Sub", ["one", "s"], ["d"]), N("Div", ["s", "d"], ["y"])], few, f / (1 - f)),
             ("floor", [N("Tanh", ["x"], ["t"]), N("Floor", ["t"], ["y"])], x, np.floor(t)),
             ("root", [N("Tanh", ["x"], ["t"]), N("Add", ["t", "one"], ["d"]), N("Sqrt", ["d"], ["y"])], x, np.sqrt(t + 1)),

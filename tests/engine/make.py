@@ -261,6 +261,25 @@ def unfolded():
     save("tiled_in_function", [call], {"x": (FP32, ["N"])}, {"y": (FP32, [None])}, {"n": np.array([1 << 40])}, functions=[times])
 
 
+def far_out():
+    """Logarithms of Sigmoid where ONNX Runtime's own is off by a sixth or zero, so the answers are numpy's."""
+    nodes = [
+        helper.make_node("Sigmoid", ["x"], ["s"]),
+        helper.make_node("Log", ["s"], ["log"]),
+        helper.make_node("Unsqueeze", ["s", "last"], ["moved"]),
+        helper.make_node("Reciprocal", ["moved"], ["odds"]),
+        helper.make_node("Log", ["odds"], ["turned"]),
+    ]
+    outputs = {"log": (FP32, ["N", 6]), "turned": (FP32, ["N", 6, 1])}
+    save("far_out", nodes, {"x": (FP32, ["N", 6])}, outputs, {"last": np.array([2])})
+    rows = np.array([[-40, -25, -17, 1, -1, 0.5]], np.float32)
+    log = -np.log1p(np.exp(-rows.astype(np.float64)))
+    answers = {"log": log, "turned": -log[..., None]}
+    answers = {name: wire(answer.astype(np.float32)) for name, answer in answers.items()}
+    text = json.dumps({"inputs": {"x": wire(rows)}, "outputs": answers})
+    (HERE / "far_out.json").write_text(text + "\n", encoding="utf-8")
+
+
 warnings.simplefilter("ignore")
 HERE.mkdir(exist_ok=True)
 recurrent()
@@ -268,3 +287,4 @@ hostile()
 peculiar()
 divisions()
 unfolded()
+far_out()
