@@ -89,7 +89,9 @@ impl Batcher {
             }
         }
         let may_cut = may_batch && rows <= asked.profile.most_by_outputs();
-        let part = if may_cut { policy::part_rows(rows, &asked.profile.curve, self.pool.slots()) } else { rows };
+        let curve = &asked.profile.curve;
+        let is_a_try = || policy::may_be_tried_whole(rows, curve) && curve.tries(rows);
+        let part = if may_cut && !is_a_try() { policy::part_rows(rows, curve, self.pool.slots()) } else { rows };
         if part < rows {
             self.lane.split.fetch_add(1, Ordering::Relaxed);
         }

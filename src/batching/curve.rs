@@ -19,6 +19,11 @@ pub fn size_for(rows: usize) -> usize {
     SIZES.into_iter().find(|&size| size >= rows).unwrap_or(rows)
 }
 
+/// Index of the size that a run of so many rows tells of.
+fn learned_at(rows: usize) -> usize {
+    SIZES.partition_point(|&size| size <= rows).saturating_sub(1)
+}
+
 /// How far a run moves what is expected, and how much of that is put down to its size.
 const MOVES: f64 = 0.1;
 const OF_ITS_SIZE: f64 = 0.1;
@@ -42,6 +47,10 @@ const OUTLIER: f64 = 2.0;
 /// other sizes let expect: were it wrongly taken for dearer, requests would be cut into smaller parts, and none would show.
 const FIRST_RUNS: u64 = 3;
 
+/// Requests of an unknown size that are left whole so that it may become known: the first ones prepare the model for it, and
+/// those of ever other numbers of rows never do.
+const MOST_TRIES: u64 = 16;
+
 /// Learned cost of one model at one shape of its rows.
 #[derive(Debug, Default)]
 pub struct Curve {
@@ -62,6 +71,8 @@ struct Point {
     runs: AtomicU64,
     /// Which run of all sizes was its last.
     last: AtomicU64,
+    /// Requests of its size that were left whole to find out what they cost.
+    tries: AtomicU64,
 }
 
 impl Point {
@@ -152,7 +163,7 @@ impl Curve {
     /// of runs. A lost race loses one sample.
     pub fn learn(&self, rows: usize, took: Duration) {
         let took = took.as_nanos().max(1) as f64;
-        let at = SIZES.partition_point(|&size| size <= rows).saturating_sub(1);
+        let at = learned_at(rows);
         let point = &self.points[at];
         let runs = point.runs.fetch_add(1, Ordering::Relaxed) + 1;
         let number = self.runs.fetch_add(1, Ordering::Relaxed);
@@ -171,6 +182,12 @@ impl Curve {
         point.own.set(before * of_its_size);
         self.points.iter().for_each(Point::fade);
         self.pace.set(self.pace.get() * moved * before / point.own.get());
+    }
+
+    /// Whether so many rows are worth a run to learn what they cost, which counts as one.
+    pub fn tries(&self, rows: usize) -> bool {
+        let point = &self.points[learned_at(rows)];
+        point.measured().is_none() && point.tries.fetch_add(1, Ordering::Relaxed) < MOST_TRIES
     }
 
     /// The first runs of a size that was not calibrated; where nothing else is known, one is enough to go by.

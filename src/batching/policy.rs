@@ -116,6 +116,12 @@ pub struct NextRun {
     pub is_a_try: bool,
 }
 
+/// Whether a large request is left whole to find out what it costs, if it is of a size that has never run: what is believed
+/// beyond the sizes that were timed is a guess, and were all such requests cut, nothing would ever show that it is wrong.
+pub fn may_be_tried_whole(rows: usize, curve: &Curve) -> bool {
+    curve.expected(rows).is_some_and(|cost| cost <= LONG_PART)
+}
+
 /// Rows of the parts that a request is cut into; its own number where it stays whole.
 pub fn part_rows(rows: usize, curve: &Curve, slots: usize) -> usize {
     let Some(whole) = curve.nanoseconds(rows).filter(|_| rows > 1) else { return rows };

@@ -302,12 +302,28 @@ async fn answers_that_do_not_have_the_batch_s_rows_are_computed_one_by_one() {
 async fn a_large_request_is_cut_and_put_together_again() {
     let (batcher, runs) = batcher(&pool(Config { threads: 2, ..one_slot() }), doubled);
     // Rows get dearer together.
-    teach(&batcher, &[(1, 300), (2, 700), (4, 1500)]);
+    teach(&batcher, &[(1, 300), (2, 700), (4, 1500), (8, 3000)]);
     let numbers: Vec<f32> = (0..9u8).map(f32::from).collect();
     let answer = batcher.infer(rows(&numbers), 9, soon()).await.unwrap();
     assert_eq!(values(&answer), numbers.iter().map(|value| value * 2.0).collect::<Vec<_>>());
     assert_eq!(runs.all(), [(1, How::Queued); 9]);
     assert_eq!(batcher.status().split, 1);
+}
+
+#[tokio::test]
+async fn a_large_request_of_an_unknown_size_is_left_whole_until_its_cost_is_known() {
+    let (batcher, runs) = batcher(&pool(one_slot()), doubled);
+    // By what is known it would be cut, wrongly: its rows cost next to nothing together.
+    teach(&batcher, &[(1, 300), (2, 700), (4, 1500)]);
+    for _ in 0..40 {
+        batcher.infer(rows(&[1.0; 32]), 32, soon()).await.unwrap();
+    }
+    assert_eq!(runs.all()[..3], [(32, How::Queued); 3]);
+    assert_eq!(runs.all().iter().map(|(rows, _)| *rows).collect::<Vec<_>>(), [32; 40]);
+    // One that would keep others waiting for long is cut as ever.
+    teach(&batcher, &[(1, 10_000), (2, 30_000), (4, 60_000)]);
+    batcher.infer(rows(&[1.0; 16]), 16, soon()).await.unwrap();
+    assert_eq!(runs.all()[40..], [(1, How::Queued); 16]);
 }
 
 #[tokio::test]
