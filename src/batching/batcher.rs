@@ -77,7 +77,9 @@ impl Batcher {
         }
         let asked = Asked { inputs, rows, profile, submitted, deadline, late };
         let may_batch = self.lane.may_batch && asked.profile.is_independent();
-        if self.is_cheap(&asked) {
+        // One that is to wait for others goes where that is done.
+        let waits = may_batch && !self.lane.tuning.max_delay.is_zero();
+        if !waits && self.is_cheap(&asked) {
             if may_batch && policy::gathers(&asked.profile.curve, self.lane.tuning.max_batch) {
                 if policy::looks_for_company(self.lane.lonely.load(Ordering::Relaxed)) {
                     return self.gather(asked).await;
@@ -125,9 +127,7 @@ impl Batcher {
 
     /// Whether the run is worth no hand-over. One that has to prepare the model first is costly, whatever others cost.
     fn is_cheap(&self, asked: &Asked) -> bool {
-        self.lane.tuning.max_delay.is_zero()
-            && asked.profile.is_cheap(&asked.inputs, asked.rows)
-            && self.lane.session.is_prepared(&asked.inputs)
+        asked.profile.is_cheap(&asked.inputs, asked.rows) && self.lane.session.is_prepared(&asked.inputs)
     }
 
     fn here_and_now(&self, asked: &Asked, slot: InlineSlot<'_>) -> Result<Computed, InferError> {

@@ -78,7 +78,9 @@ impl Waiting {
     fn ready_at(&self) -> Option<Instant> {
         let Tuning { max_delay, max_batch, instances, .. } = self.lane.tuning;
         let first = self.jobs.front().filter(|_| instances == 0 || self.running < instances)?;
-        if max_delay.is_zero() || self.rows >= max_batch {
+        // What is never merged has nothing to wait for.
+        let most = || if self.lane.may_batch { first.profile.most_rows(max_batch) } else { 1 };
+        if max_delay.is_zero() || self.rows >= most() {
             return Some(first.submitted);
         }
         let patience = self.jobs.iter().map(Job::patience).min();
@@ -523,6 +525,7 @@ mod tests {
         let lane = lane(Tuning { max_delay: delay, ..Tuning::default() });
         let id = queues.register(Arc::clone(&lane));
         let (job, _ticket) = row(&lane, now, Duration::from_secs(1));
+        job.profile.prove();
         queues.push(id, vec![job], now).unwrap();
         assert!(matches!(queues.next(now, 1), Next::Wait(Some(until)) if until == now + delay));
         // One that comes later and has less time does not wait as long.
