@@ -255,11 +255,23 @@ fn people_get_a_table() {
     assert!(table.contains("rate:A") && table.contains(&other), "{table}");
 }
 
-/// A server that reads requests without bodies and answers the first ones of each connection with this text, then closes.
-fn answering(answer: &'static str, times: usize) -> String {
+/// The URL of a server that gives every connection a thread.
+fn serving(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/", listener.local_addr().expect("an address"));
-    let serve = move |mut stream: TcpStream| {
+    let serve = Arc::new(serve);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let serve = Arc::clone(&serve);
+            thread::spawn(move || serve(stream));
+        }
+    });
+    url
+}
+
+/// A server that reads requests without bodies and answers the first ones of each connection with this text, then closes.
+fn answering(answer: &'static str, times: usize) -> String {
+    serving(move |mut stream| {
         let (mut got, mut buffer) = (Vec::new(), [0; 1024]);
         for _ in 0..times {
             while !got.windows(4).any(|end| end == b"\r\n\r\n") {
@@ -275,9 +287,7 @@ fn answering(answer: &'static str, times: usize) -> String {
                 return;
             }
         }
-    };
-    thread::spawn(move || listener.incoming().flatten().for_each(|stream| drop(thread::spawn(move || serve(stream)))));
-    url
+    })
 }
 
 #[test]
@@ -303,10 +313,8 @@ fn every_kind_of_answer_is_read_to_its_end() {
 
 #[test]
 fn an_answer_that_never_comes_does_not_stretch_the_time_of_the_others() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}/", listener.local_addr().expect("an address"));
     let is_stuck = AtomicBool::new(false);
-    let serve = move |mut stream: TcpStream| {
+    let url = serving(move |mut stream| {
         let mut buffer = [0; 1024];
         for answered in 0.. {
             // A request without a body comes in one piece.
@@ -318,13 +326,6 @@ fn an_answer_that_never_comes_does_not_stretch_the_time_of_the_others() {
             if !is_silent && stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").is_err() {
                 return;
             }
-        }
-    };
-    let serve = Arc::new(serve);
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let serve = Arc::clone(&serve);
-            thread::spawn(move || serve(stream));
         }
     });
     let level =
@@ -348,10 +349,8 @@ fn a_slow_rate_is_counted_over_all_of_its_time() {
 #[test]
 fn a_level_without_any_answer_fails_the_command() {
     // The first answer is the one that finds out whether the server answers at all; one connection gets one more.
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}/", listener.local_addr().expect("an address"));
     let (asked, is_over) = (std::sync::atomic::AtomicU32::new(0), AtomicBool::new(false));
-    let serve = move |mut stream: TcpStream| {
+    let url = serving(move |mut stream| {
         let mut buffer = [0; 1024];
         // The second level comes with two connections at once, which are the third and the fourth.
         is_over.fetch_or(asked.fetch_add(1, Ordering::SeqCst) > 1, Ordering::SeqCst);
@@ -360,13 +359,6 @@ fn a_level_without_any_answer_fails_the_command() {
             if stream.write_all(format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n").as_bytes()).is_err() {
                 return;
             }
-        }
-    };
-    let serve = Arc::new(serve);
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let serve = Arc::clone(&serve);
-            thread::spawn(move || serve(stream));
         }
     });
     let arguments = ["--method", "GET", "--connections", "1,2", "--warm-up", "0"];
@@ -379,19 +371,13 @@ fn a_level_without_any_answer_fails_the_command() {
 
 #[test]
 fn ctrl_c_keeps_what_was_measured() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}/", listener.local_addr().expect("an address"));
     let (connected, connections) = std::sync::mpsc::channel();
-    thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let _ = connected.send(());
-            thread::spawn(move || {
-                let mut buffer = [0; 1024];
-                while matches!(stream.read(&mut buffer), Ok(count) if count > 0)
-                    && stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").is_ok()
-                {}
-            });
-        }
+    let url = serving(move |mut stream| {
+        let _ = connected.send(());
+        let mut buffer = [0; 1024];
+        while matches!(stream.read(&mut buffer), Ok(count) if count > 0)
+            && stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").is_ok()
+        {}
     });
     let mut command = onnxd(&["bench", &url, "--method", "GET", "--connections", "1,2,3,4,5", "--warm-up", "0"]);
     command.args(["--duration", "0.5s", "--json", "-"]);
