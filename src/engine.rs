@@ -23,7 +23,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{ClassLabels, Digest, Dim, EngineChoice, EngineWish, Golden, GraphSummary, Port, Signature};
+use crate::model::{ClassLabels, Digest, Dim, EngineChoice, EngineWish, Golden, GraphSummary, Signature};
 use crate::tensor::{Shape, Tensor};
 
 /// Loads models.
@@ -207,15 +207,13 @@ pub enum LoadError {
 #[error("{message}")]
 pub struct RunError {
     pub message: String,
+    /// The input, by its place in the signature, that holds NaN or infinity, where that is the reason.
+    pub not_finite: Option<usize>,
 }
 
-impl RunError {
-    /// The input that holds NaN or infinity where that is the reason, by the words that engines have for it.
-    pub fn holds_no_number(&self, ports: &[Port]) -> Option<usize> {
-        ports.iter().position(|port| {
-            let words = self.message.strip_prefix(&format!("input {:?} holds ", port.name));
-            words.is_some_and(|words| words.starts_with("NaN") || words.starts_with("Infinity"))
-        })
+impl From<String> for RunError {
+    fn from(message: String) -> Self {
+        Self { message, not_finite: None }
     }
 }
 

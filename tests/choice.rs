@@ -114,7 +114,7 @@ fn golden_rows_are_compared_too() {
 
 #[test]
 fn what_only_one_engine_answers_is_no_disagreement() {
-    let choosy = Fake::new(signature(), |_| Err(RunError { message: "not made up".into() }));
+    let choosy = Fake::new(signature(), |_| Err(RunError::from("not made up".to_owned())));
     let loaded = chosen(choosy.clone().called("one"), engine("two", same), EngineWish::Fastest);
     assert_eq!(loaded.engine, "two");
     assert!(loaded.choice.unwrap().reason.contains("not compared"));

@@ -553,8 +553,8 @@ fn the_fake_engine_does_what_its_script_says() {
     let (release, gate) = mpsc::channel::<()>();
     let gate = std::sync::Mutex::new(gate);
     let slow = Fake::new(FakeSession::rows_in_rows_out(2), move |_| {
-        gate.lock().unwrap().recv().map_err(|_| RunError { message: "the test went away".into() })?;
-        Err(RunError { message: "no".into() })
+        gate.lock().unwrap().recv().map_err(|_| RunError::from("the test went away".to_owned()))?;
+        Err(RunError::from("no".to_owned()))
     });
     let session = slow.load(&source).unwrap();
     std::thread::scope(|scope| {

@@ -40,8 +40,8 @@ pub async fn join(tickets: Vec<Ticket>) -> Result<Computed, InferError> {
     match answers.len() {
         1 => Ok(answers.remove(0)),
         _ => together(&answers).ok_or_else(|| {
-            let message = "the answers to its parts do not fit together; send fewer rows at a time".into();
-            RunError { message }.into()
+            let message = "the answers to its parts do not fit together; send fewer rows at a time";
+            RunError::from(message.to_owned()).into()
         }),
     }
 }

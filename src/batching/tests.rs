@@ -259,7 +259,7 @@ async fn requests_that_are_ready_together_are_gathered_without_a_thread() {
 async fn a_failing_batch_is_run_again_so_that_only_the_guilty_request_fails() {
     let (gate, script) = gate(|inputs: &[Tensor]| {
         let bad = inputs[0].values::<f32>().unwrap().contains(&13.0);
-        if bad { Err(RunError { message: "thirteen".into() }) } else { doubled(inputs) }
+        if bad { Err(RunError::from("thirteen".to_owned())) } else { doubled(inputs) }
     });
     let (batcher, runs) = batcher(&pool(one_slot()), script);
     teach(&batcher, &BATCHES_PAY);
@@ -276,7 +276,7 @@ async fn a_failing_batch_is_run_again_so_that_only_the_guilty_request_fails() {
     for infer in waiting {
         answers.push(infer.await.map(|computed| values(&computed)));
     }
-    assert_eq!(answers[1], Err(InferError::Run(RunError { message: "thirteen".into() })));
+    assert_eq!(answers[1], Err(InferError::Run(RunError::from("thirteen".to_owned()))));
     assert_eq!([&answers[0], &answers[2], &answers[3]].map(|answer| answer.clone().unwrap()), [[2.0], [6.0], [8.0]]);
     assert_eq!(runs.all()[1..], [(4, How::Queued), (1, How::Again), (1, How::Again), (1, How::Again), (1, How::Again)]);
 }
@@ -600,7 +600,7 @@ fn rows_that_change_in_company_are_never_merged() {
     }
     let failing = calibrated(|inputs| match inputs[0].rows() {
         Some(1) => doubled(inputs),
-        _ => Err(RunError { message: "one at a time".into() }),
+        _ => Err(RunError::from("one at a time".to_owned())),
     });
     assert!(matches!(&failing.profiles[0].independence, Independence::Refuted(why) if why.contains("one at a time")));
 }

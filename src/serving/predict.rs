@@ -133,11 +133,11 @@ async fn answer(servable: &Servable, request: Request, begun: Instant) -> Result
 
     let recalled = infer_or_recall(servable, fitted.inputs, fitted.rows.unwrap_or(1), request.deadline).await;
     let Recalled { inferred, cache } = recalled.map_err(|error| {
-        let no_number = match &error {
-            RecallError::Infer(InferError::Run(error)) => error.holds_no_number(&model.signature.inputs),
+        let not_finite = match &error {
+            RecallError::Infer(InferError::Run(error)) => error.not_finite,
             _ => None,
         };
-        let place = no_number.and_then(|port| fitted.sent.get(port)).map(|&index| match is_records {
+        let place = not_finite.and_then(|port| fitted.sent.get(port)).map(|&index| match is_records {
             true => Place::Inputs,
             false => Place::Input { index, aspect: Aspect::Data },
         });

@@ -104,7 +104,7 @@ fn gated() -> (impl Engine, Gate) {
             let _ = opened.lock().expect("no test panics here").recv_timeout(PATIENCE);
         }
         match first == Some(3.0) {
-            true => Err(RunError { message: "three is too many".into() }),
+            true => Err(RunError::from("three is too many".to_owned())),
             false => Ok(inputs.to_vec()),
         }
     });

@@ -26,7 +26,7 @@ pub(super) fn accepted(session: &dyn Session, rows: usize, seed: u64) -> Result<
     }
     let sample =
         if session.signature().is_batched() { samples::sample_of_rows(session, rows) } else { session.sample(0.0) };
-    let inputs = sample.ok_or_else(|| RunError { message: "inputs of that size do not fit into memory".into() })?;
+    let inputs = sample.ok_or_else(|| RunError::from("inputs of that size do not fit into memory".to_owned()))?;
     session.run(&inputs).map(|_| vec![inputs])
 }
 

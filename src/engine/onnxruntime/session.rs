@@ -66,30 +66,31 @@ impl OnnxRuntimeSession {
         })
     }
 
-    fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
+    fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, RunError> {
         request::check(&self.signature.inputs, inputs)?;
         let ports = &self.signature.inputs;
         let lent = inputs.iter().map(values::lend).collect::<Result<Vec<_>, _>>()?;
-        let first = |holds: &dyn Fn(&Lent<'_>) -> bool| {
-            ports.iter().zip(&lent).find(|(_, lent)| holds(lent)).map(|(port, _)| port.name.as_str())
-        };
+        let first = |holds: fn(&Lent<'_>) -> bool| lent.iter().position(holds);
         if let Some(node) = &self.divides
-            && let Some(name) = first(&|lent| lent.holds_smallest_integer())
+            && let Some(at) = first(|lent| lent.holds_smallest_integer())
         {
-            return Err(format!(
+            let name = &ports[at].name;
+            return Err(RunError::from(format!(
                 "input {name:?} holds the smallest integer of its type, which node {node:?} may not divide safely"
-            ));
+            )));
         }
         if let Some(node) = &self.hides_nan
-            && let Some(name) = first(&|lent| lent.holds_nan())
+            && let Some(at) = first(|lent| lent.holds_nan())
         {
-            return Err(format!(
+            let name = &ports[at].name;
+            let message = format!(
                 "input {name:?} holds NaN, which node {node:?} might turn into a number; fill in what is missing"
-            ));
+            );
+            return Err(RunError { message, not_finite: Some(at) });
         }
         let outputs: Vec<(&str, DataType)> =
             self.signature.outputs.iter().map(|port| (port.name.as_str(), port.datatype)).collect();
-        run(&self.pool, ports, inputs, &lent, &outputs)
+        Ok(run(&self.pool, ports, inputs, &lent, &outputs)?)
     }
 }
 
@@ -161,8 +162,7 @@ impl Session for OnnxRuntimeSession {
 
     fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, RunError> {
         // Unwinding leaves nothing behind: the pool throws away a session whose run unwound.
-        let outcome = guard::catch(|| self.compute(inputs));
-        outcome.and_then(|outcome| outcome).map_err(|message| RunError { message })
+        guard::catch(|| self.compute(inputs)).map_err(RunError::from)?
     }
 
     fn is_prepared(&self, _inputs: &[Tensor]) -> bool {

@@ -35,14 +35,14 @@ impl TractSession {
         Self { about, plans, sample, nan_stoppers, attribute_bytes, _given_back: GivenBack }
     }
 
-    fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
+    fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, RunError> {
         request::check(&self.about.signature.inputs, inputs)?;
-        for (port, input) in self.about.signature.inputs.iter().zip(inputs) {
-            if let Some(why) = self.nan_stoppers.refuse(&port.name, input) {
-                return Err(why);
+        for (at, (port, input)) in self.about.signature.inputs.iter().zip(inputs).enumerate() {
+            if let Some(message) = self.nan_stoppers.refuse(&port.name, input) {
+                return Err(RunError { message, not_finite: Some(at) });
             }
         }
-        self.plans.run(inputs)
+        Ok(self.plans.run(inputs)?)
     }
 }
 
@@ -61,8 +61,7 @@ impl Session for TractSession {
 
     fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, RunError> {
         // Unwinding leaves nothing behind: what a run builds is its own, and `Plans` keeps its books panic-free.
-        let outcome = guard::catch(|| self.compute(inputs));
-        outcome.and_then(|outcome| outcome).map_err(|message| RunError { message })
+        guard::catch(|| self.compute(inputs)).map_err(RunError::from)?
     }
 
     fn is_prepared(&self, inputs: &[Tensor]) -> bool {

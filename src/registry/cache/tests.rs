@@ -27,7 +27,7 @@ fn inferred(outputs: Vec<Tensor>) -> Result<Computed, InferError> {
 }
 
 fn failed() -> InferError {
-    InferError::Run(RunError { message: "no".into() })
+    InferError::Run(RunError::from("no".to_owned()))
 }
 
 /// Polls once; `None` while it waits.
