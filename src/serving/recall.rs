@@ -1,11 +1,12 @@
 //! A run's outputs, from the model's cache where it has one and they are there, else from the model. Equal requests at the
 //! same time are one run: whoever is first computes, the others wait for it, each until its own deadline.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::batching::{Computed, InferError};
 use crate::priority::{self, Computing};
-use crate::registry::{Joined, Servable};
+use crate::registry::{Joined, ResponseCache, Servable};
 use crate::tensor::Tensor;
 
 use super::CacheUse;
@@ -37,16 +38,40 @@ pub(super) async fn infer_or_recall(
         return Ok(Recalled { inferred, cache: None });
     };
     let begun = Instant::now();
-    let asked = match inputs.iter().map(Tensor::size_in_bytes).sum::<usize>() {
-        ..LARGE => cache.ask(&inputs),
-        _ => {
+    let is_small = inputs.iter().map(Tensor::size_in_bytes).sum::<usize>() < LARGE;
+    let mut hash = None;
+    if is_small {
+        let asked = cache.ask(&inputs);
+        if let Some(outputs) = cache.get(&asked, begun) {
+            return Ok(hit(outputs, Duration::ZERO));
+        }
+        hash = Some(asked.hash);
+    }
+    // By itself, so that the requests of the many models without a cache do not carry its size.
+    Box::pin(recall(servable, cache, hash, begun, inputs, rows, deadline)).await
+}
+
+/// The rest of it, for what is not known to be in the cache.
+async fn recall(
+    servable: &Servable,
+    cache: &Arc<ResponseCache>,
+    hash: Option<u64>,
+    begun: Instant,
+    inputs: Vec<Tensor>,
+    rows: usize,
+    deadline: Instant,
+) -> Result<Recalled, RecallError> {
+    let asked = match hash {
+        Some(hash) => cache.ask_hashed(&inputs, hash),
+        None => {
             let (hasher, shared) = (cache.hasher(), inputs.clone());
-            cache.ask_hashed(&inputs, elsewhere(move || hasher(&shared)).await)
+            let asked = cache.ask_hashed(&inputs, elsewhere(move || hasher(&shared)).await);
+            if let Some(outputs) = cache.get(&asked, begun) {
+                return Ok(hit(outputs, Duration::ZERO));
+            }
+            asked
         }
     };
-    if let Some(outputs) = cache.get(&asked, begun) {
-        return Ok(hit(outputs, Duration::ZERO));
-    }
     let joined = tokio::time::timeout_at(deadline.into(), cache.join(&asked, begun)).await;
     match joined.map_err(|_| RecallError::ExpiredWaiting)? {
         Joined::Answer(result) => Ok(hit(result.map_err(RecallError::Infer)?, begun.elapsed())),

@@ -20,7 +20,7 @@ const PER_STRING: usize = 16;
 
 /// Inputs that are looked for.
 pub struct Asked<'i> {
-    pub(super) hash: u64,
+    pub hash: u64,
     pub(super) inputs: &'i [Tensor],
 }
 
