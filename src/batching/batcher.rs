@@ -86,7 +86,7 @@ impl Batcher {
                 }
                 self.lane.lonely.fetch_add(1, Ordering::Relaxed);
             }
-            if let Some(slot) = self.pool.try_inline(&self.lane, submitted) {
+            if let Some(slot) = self.pool.try_inline(self.id, &self.lane, submitted) {
                 return self.here_and_now(&asked, slot);
             }
         }
@@ -161,7 +161,7 @@ impl Batcher {
             let expected = jobs.first().and_then(|job| job.profile.curve.expected(rows));
             let is_cheap =
                 expected.is_some_and(|cost| cost <= policy::CHEAP_GATHERED) && worker::is_prepared(&self.lane, &jobs);
-            match self.pool.try_inline(&self.lane, Instant::now()).filter(|_| is_cheap) {
+            match self.pool.try_inline(self.id, &self.lane, Instant::now()).filter(|_| is_cheap) {
                 Some(_slot) => {
                     // A panic drops the answer channels, which tells those who wait.
                     let _ = catch_unwind(AssertUnwindSafe(|| worker::run(&self.lane, jobs, How::Gathered)));

@@ -102,6 +102,16 @@ impl Calibration {
         Some(Self { lane, profile, shapes, rows, at: 0, size, cheapest: f64::INFINITY, unpaid: 0 })
     }
 
+    /// Takes a place among the runs of its model, if there is one; whoever makes the step gives it back to that.
+    pub fn enters(&self) -> bool {
+        self.lane.upgrade().is_none_or(|lane| lane.enters())
+    }
+
+    /// Its model, unless that was dropped.
+    pub fn lane(&self) -> Option<Arc<Lane>> {
+        self.lane.upgrade()
+    }
+
     /// One step; what is left to do, if anything. Blocking, for about as long as one run.
     pub fn step(mut self) -> Option<Self> {
         let lane = self.lane.upgrade()?;

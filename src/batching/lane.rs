@@ -78,6 +78,8 @@ pub struct Lane {
     untried: AtomicUsize,
     /// Runs right now, wherever they are.
     pub running: AtomicUsize,
+    /// Of a model whose owner bounds them: runs that are being made or about to be.
+    entered: AtomicUsize,
     pub split: AtomicU64,
 }
 
@@ -105,8 +107,42 @@ impl Lane {
     pub fn new(session: Arc<dyn Session>, tuning: Tuning, observer: Box<dyn Observer>) -> Self {
         let profiles = Profiles::new(session.signature());
         let may_batch = tuning.max_batch > 1 && session.signature().is_batched();
-        let (gathered, lonely, chosen, untried, running, split) = Default::default();
-        Self { session, tuning, may_batch, profiles, observer, gathered, lonely, chosen, untried, running, split }
+        let (gathered, lonely, chosen, untried, running, entered, split) = Default::default();
+        Self {
+            session,
+            tuning,
+            may_batch,
+            profiles,
+            observer,
+            gathered,
+            lonely,
+            chosen,
+            untried,
+            running,
+            entered,
+            split,
+        }
+    }
+
+    /// Whether its owner bounds the runs that are made of it at the same moment.
+    pub fn is_bounded(&self) -> bool {
+        self.tuning.instances != 0
+    }
+
+    /// Whether one more run may be made now, as far as they are bounded.
+    pub fn may_enter(&self) -> bool {
+        !self.is_bounded() || self.entered.load(Ordering::Acquire) < self.tuning.instances
+    }
+
+    /// The same, and takes the place where it may: [`Lane::leave`] gives it back.
+    pub fn enters(&self) -> bool {
+        let one_more = |entered: usize| (entered < self.tuning.instances).then_some(entered + 1);
+        !self.is_bounded() || self.entered.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_ok()
+    }
+
+    /// Whether somebody may have waited for the place.
+    pub fn leave(&self) -> bool {
+        self.is_bounded() && self.entered.fetch_sub(1, Ordering::AcqRel) > 0
     }
 
     /// How many of those that wait make the next run; see [`policy::next_run`].

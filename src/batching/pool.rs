@@ -100,15 +100,18 @@ impl Pool {
     }
 
     /// A place for a cheap run on this thread; `None` while others use all.
-    pub(super) fn try_inline(&self, lane: &Lane, now: Instant) -> Option<InlineSlot<'_>> {
-        // A model that computes elsewhere may hold what a run needs, such as its only session.
+    pub(super) fn try_inline<'p>(&'p self, id: LaneId, lane: &'p Lane, now: Instant) -> Option<InlineSlot<'p>> {
         let most = self.slots();
-        let instances = if lane.tuning.instances == 0 { most } else { lane.tuning.instances.min(most) };
-        if lane.running.load(Ordering::Relaxed) >= instances {
+        // A model that computes elsewhere may hold what a run needs, such as its only session.
+        if lane.running.load(Ordering::Relaxed) >= most {
+            return None;
+        }
+        // Who waits for one of a few places must not see them go to whoever comes later.
+        if (lane.is_bounded() && self.waiting_rows(id) > 0) || !lane.enters() {
             return None;
         }
         let taken = self.shared.inline.fetch_add(1, Ordering::AcqRel);
-        let slot = InlineSlot { shared: &self.shared, since: now, until: None };
+        let slot = InlineSlot { shared: &self.shared, lane, since: now, until: None };
         self.shared.metrics.slot_taken();
         (taken < most).then_some(slot)
     }
@@ -154,6 +157,7 @@ impl Shared {
         let slot = BusySlot::take(&self.metrics);
         // A panic drops the jobs' answer channels, which tells their callers; the thread goes on.
         let _ = catch_unwind(AssertUnwindSafe(|| worker::run(&run.lane, run.jobs, How::Queued)));
+        run.lane.leave();
         let took = slot.release();
         // This thread looks for work next, and wakes another one where there is more.
         self.queues().finished(id, charged, took);
@@ -161,7 +165,11 @@ impl Shared {
 
     fn calibrate(&self, calibration: Calibration) {
         let slot = BusySlot::take(&self.metrics);
+        let lane = calibration.lane();
         let more = catch_unwind(AssertUnwindSafe(|| calibration.step())).ok().flatten();
+        if let Some(lane) = lane {
+            lane.leave();
+        }
         let took = slot.release();
         self.queues().calibrated(more, took);
     }
@@ -204,6 +212,15 @@ impl Shared {
         }
     }
 
+    /// Gives back a place in a lane on a thread that does not look for what else there is.
+    fn leave(&self, lane: &Lane) {
+        if lane.leave() {
+            // Under the lock, so that no thread is between looking and sleeping.
+            drop(self.queues());
+            self.work.notify_one();
+        }
+    }
+
     fn show_depth(&self, queues: &Queues) {
         let (rows, bytes) = queues.depth();
         self.metrics.queue_is(rows, bytes);
@@ -220,6 +237,7 @@ impl Shared {
 /// A place in use on a thread of the server, given back when dropped.
 pub struct InlineSlot<'p> {
     shared: &'p Shared,
+    lane: &'p Lane,
     since: Instant,
     until: Option<Instant>,
 }
@@ -238,6 +256,7 @@ impl InlineSlot<'_> {
 impl Drop for InlineSlot<'_> {
     fn drop(&mut self) {
         self.shared.inline.fetch_sub(1, Ordering::AcqRel);
+        self.shared.leave(self.lane);
         let until = self.until.unwrap_or_else(Instant::now);
         self.shared.metrics.slot_released(until - self.since);
     }

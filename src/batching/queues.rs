@@ -21,8 +21,10 @@ const CALIBRATION_WEIGHT: f64 = 0.1;
 const LARGEST_BATCH_BYTES: usize = 64 << 20;
 const LONGEST_LOOK: usize = 2048;
 
-/// How often at most the queues are searched for jobs that nobody waits for, before a request is refused because of them.
+/// How often at most the queues are searched for jobs that nobody waits for, before a request is refused because of them;
+/// with so few rows in them as often as it takes.
 const SWEPT_EVERY: Duration = Duration::from_millis(10);
+const FEW_ROWS: usize = 64;
 
 pub struct Queues {
     bounds: Config,
@@ -76,8 +78,8 @@ pub struct Run {
 impl Waiting {
     /// When its next run may begin; `None` without jobs, or while as many runs are being made as there may be.
     fn ready_at(&self) -> Option<Instant> {
-        let Tuning { max_delay, max_batch, instances, .. } = self.lane.tuning;
-        let first = self.jobs.front().filter(|_| instances == 0 || self.running < instances)?;
+        let Tuning { max_delay, max_batch, .. } = self.lane.tuning;
+        let first = self.jobs.front().filter(|_| self.lane.may_enter())?;
         // What is never merged has nothing to wait for.
         let most = || if self.lane.may_batch { first.profile.most_rows(max_batch) } else { 1 };
         if max_delay.is_zero() || self.rows >= most() {
@@ -185,7 +187,7 @@ impl Queues {
         now: Instant,
     ) -> Result<(), Refused> {
         if !self.has_room(id, rows, bytes) {
-            self.drop_undue(now);
+            self.sweep(now);
             self.displace(id, rows, bytes);
             if !self.has_room(id, rows, bytes) {
                 return Err(Refused::Full { retry_after: retry_after(self.wait(id)) });
@@ -193,9 +195,8 @@ impl Queues {
         }
         // What comes to an empty queue is tried, whatever is believed of it.
         let is_late = |wait: Duration| !wait.is_zero() && wait + cost > left.mul_f64(policy::SURE);
-        if is_late(self.wait(id)) && self.swept.is_none_or(|swept| now.saturating_duration_since(swept) >= SWEPT_EVERY)
-        {
-            self.drop_undue(now);
+        if is_late(self.wait(id)) {
+            self.sweep(now);
         }
         let wait = self.wait(id);
         if is_late(wait) { Err(Refused::TooLate { retry_after: retry_after(wait) }) } else { Ok(()) }
@@ -254,7 +255,7 @@ impl Queues {
         (ahead + share) / self.slots as u32
     }
 
-    /// The next run for one of `free` slots.
+    /// The next run for one of `free` slots. Whoever makes it, or calibrates, leaves the lane afterwards.
     pub fn next(&mut self, now: Instant, free: usize) -> Next {
         self.drop_undue_heads(now);
         let ready = |(id, waiting): (&LaneId, &Waiting)| {
@@ -276,24 +277,30 @@ impl Queues {
         let spare = !self.calibrating && !self.calibrations.is_empty();
         if spare
             && best.is_none_or(|(_, priority, tag)| self.calibration_tag(priority) < tag)
-            && let Some(calibration) = self.calibrations.pop_front()
+            && let Some(at) = self.calibrations.iter().position(Calibration::enters)
+            && let Some(calibration) = self.calibrations.remove(at)
         {
             self.calibrating = true;
             self.calibrating_beside = best.map(|(_, priority, _)| priority);
             return Next::Calibrate(calibration);
         }
-        let run = best.and_then(|(id, priority, tag)| {
-            let clock = self.clocks.entry(priority).or_default();
-            *clock = clock.max(tag);
-            // Slots that others want as well are no place for a second run of this one.
-            self.take(id, if contenders > 1 { 1 } else { free }, now)
-        });
-        run.map_or(Next::Wait(earliest), Next::Run)
+        let Some((id, priority, tag)) = best else { return Next::Wait(earliest) };
+        let clock = self.clocks.entry(priority).or_default();
+        *clock = clock.max(tag);
+        // Slots that others want as well are no place for a second run of this one.
+        match self.take(id, if contenders > 1 { 1 } else { free }, now) {
+            Some(run) => Next::Run(run),
+            // Another thread has entered the lane meanwhile, which is not ready any more.
+            None => self.next(now, free),
+        }
     }
 
     fn take(&mut self, id: LaneId, slots: usize, now: Instant) -> Option<Run> {
         let waiting = self.lanes.get_mut(&id)?;
         let profile = Arc::clone(&waiting.jobs.front()?.profile);
+        if !waiting.lane.enters() {
+            return None;
+        }
         let most = if waiting.lane.may_batch { profile.most_rows(waiting.lane.tuning.max_batch) } else { 1 };
         let mut bytes = 0usize;
         let fits = |job: &Job| Arc::ptr_eq(&job.profile, &profile) && job.is_due(now);
@@ -371,7 +378,13 @@ impl Queues {
         }
     }
 
-    fn drop_undue(&mut self, now: Instant) {
+    /// Drops the others as well. Under overload most requests are refused, and to search a long queue for each of them would
+    /// cost more than to answer some.
+    fn sweep(&mut self, now: Instant) {
+        let lately = self.swept.is_some_and(|swept| now.saturating_duration_since(swept) < SWEPT_EVERY);
+        if lately && self.rows > FEW_ROWS {
+            return;
+        }
         self.swept = Some(now);
         self.lanes.values_mut().for_each(|waiting| waiting.jobs.retain(|job| job.is_due(now)));
         self.count();
@@ -406,12 +419,12 @@ fn fits(bound: usize, waiting: usize, more: usize) -> bool {
     if more > bound { waiting <= bound / 2 } else { waiting.saturating_add(more) <= bound }
 }
 
-/// When half of what waits now will be done, in whole seconds as the header has them.
 /// The virtual time of a priority.
 fn clock(clocks: &BTreeMap<i64, f64>, priority: i64) -> f64 {
     clocks.get(&priority).copied().unwrap_or_default()
 }
 
+/// When half of what waits now will be done, in whole seconds as the header has them.
 fn retry_after(wait: Duration) -> Duration {
     Duration::from_secs((wait.as_secs_f64() / 2.0).ceil().clamp(1.0, 60.0) as u64)
 }

@@ -255,6 +255,57 @@ async fn requests_that_are_ready_together_are_gathered_without_a_thread() {
     assert_eq!(runs.all().last(), Some(&(8, How::Gathered)));
 }
 
+/// Wherever the first run is made, the second waits for it and other models do not.
+#[tokio::test]
+async fn no_more_runs_of_a_model_are_made_at_the_same_moment_than_its_owner_wants() {
+    for is_cheap in [true, false] {
+        let pool = pool(one_slot());
+        let (gate, gated) = gate(doubled);
+        let (bounded, runs) = tuned(&pool, Tuning { instances: 1, ..Tuning::default() }, gated);
+        let bounded = Arc::new(bounded);
+        if is_cheap {
+            teach(&bounded, &[(1, 10)]);
+        }
+        let first = {
+            let (bounded, runtime) = (Arc::clone(&bounded), tokio::runtime::Handle::current());
+            thread::spawn(move || runtime.block_on(bounded.infer(rows(&[1.0]), 1, soon())))
+        };
+        gate.begun.recv().unwrap();
+        teach(&bounded, &[(1, 10)]);
+        let second = waits(&bounded, &[2.0]).await;
+        if is_cheap {
+            // The only compute thread passes by the one that waits.
+            let (other, _) = batcher(&pool, doubled);
+            assert_eq!(values(&other.infer(rows(&[3.0]), 1, soon()).await.unwrap()), [6.0]);
+        }
+        assert_eq!(runs.all(), []);
+        gate.release.send(()).unwrap();
+        assert_eq!(values(&second.await.unwrap()), [4.0]);
+        assert_eq!(values(&first.join().unwrap().unwrap()), [2.0]);
+        let how = if is_cheap { How::Inline } else { How::Queued };
+        assert_eq!(runs.all(), [(1, how), (1, How::Queued)]);
+    }
+}
+
+#[tokio::test]
+async fn who_waits_for_one_of_a_few_places_is_not_overtaken() {
+    let pool = pool(one_slot());
+    let (gate, gated) = gate(doubled);
+    let (other, _) = batcher(&pool, gated);
+    let busy = waits(&other, &[0.0]).await;
+    gate.begun.recv().unwrap();
+    let (bounded, runs) = tuned(&pool, Tuning { instances: 1, ..Tuning::default() }, doubled);
+    let first = waits(&bounded, &[1.0]).await;
+    // It would be cheap by now, and the place is free.
+    teach(&bounded, &[(1, 10)]);
+    let second = waits(&bounded, &[2.0]).await;
+    gate.release.send(()).unwrap();
+    busy.await.unwrap();
+    assert_eq!(values(&first.await.unwrap()), [2.0]);
+    assert_eq!(values(&second.await.unwrap()), [4.0]);
+    assert!(runs.all().iter().all(|(_, how)| *how == How::Queued), "{:?}", runs.all());
+}
+
 #[tokio::test]
 async fn a_failing_batch_is_run_again_so_that_only_the_guilty_request_fails() {
     let (gate, script) = gate(|inputs: &[Tensor]| {
