@@ -75,28 +75,59 @@ impl<R: Real> Forest<R> {
         if let Some(sweep) = &self.sweep {
             self.sweep(sweep, &layout.columns, |at| row(at.min(swept - 1)), swept, scores);
         }
-        let whole = rows - (rows - swept) % LANES;
-        let width = layout.columns.len() + 1;
-        let mut block = vec![[R::LOWEST; LANES]; width * GROUPS.min((whole - swept) / LANES)];
-        for start in (swept..whole).step_by(LANES * GROUPS) {
-            let groups = GROUPS.min((whole - start) / LANES);
-            for (group, keys) in block.chunks_exact_mut(width).take(groups).enumerate() {
-                let first = start + group * LANES;
-                self.fill(&layout.columns, std::array::from_fn(|lane| row(first + lane)), keys);
-            }
-            for (tree, root) in layout.roots.iter().enumerate() {
-                for (group, keys) in block.chunks_exact(width).take(groups).enumerate() {
-                    let leaves = walk::rows(&layout.nodes, keys, *root);
-                    let first = start + group * LANES;
-                    scores.add(&self.votes, self.aggregate, leaves, |lane| (first + lane, tree));
-                }
-            }
+        let mut at = swept;
+        // Two or three rows are sooner through one by one.
+        while rows - at >= 4 {
+            at += match rows - at {
+                left @ LANES.. => self.walk_groups::<I, LANES, 1>(layout, row, at, GROUPS.min(left / LANES), scores),
+                8.. => self.walk_groups::<I, 8, 2>(layout, row, at, 1, scores),
+                _ => self.walk_groups::<I, 4, 4>(layout, row, at, 1, scores),
+            };
         }
-        let mut keys = vec![[R::LOWEST]; width];
-        for at in whole..rows {
+        let mut keys = vec![[R::LOWEST]; layout.columns.len() + 1];
+        for at in at..rows {
             self.fill(&layout.columns, [row(at)], &mut keys);
             self.walk_row(layout, keys.as_flattened(), at, scores);
         }
+    }
+
+    /// So many groups of `ROWS` rows through all trees, `TREES` at a time, and how many rows that were.
+    fn walk_groups<'v, I: Index, const ROWS: usize, const TREES: usize>(
+        &self,
+        layout: &Layout<R, I>,
+        row: impl Fn(usize) -> &'v [R],
+        start: usize,
+        groups: usize,
+        scores: &mut Scores<R>,
+    ) -> usize {
+        let width = layout.columns.len() + 1;
+        let mut block = vec![[R::LOWEST; ROWS]; width * groups];
+        let starts = || (start..).step_by(ROWS);
+        for (first, keys) in starts().zip(block.chunks_exact_mut(width)) {
+            self.fill(&layout.columns, std::array::from_fn(|lane| row(first + lane)), keys);
+        }
+        let (chunks, rest) = layout.roots.as_chunks::<TREES>();
+        for (chunk, roots) in chunks.iter().enumerate() {
+            for (first, keys) in starts().zip(block.chunks_exact(width)) {
+                let leaves = walk::rows(&layout.nodes, keys, roots);
+                let place = |lane| (first + lane % ROWS, chunk * TREES + lane / ROWS);
+                scores.add(&self.votes, self.aggregate, leaves, place);
+            }
+        }
+        if !rest.is_empty() {
+            // The last trees are filled up with walks that nobody looks at.
+            let mut roots = [Root::default(); TREES];
+            roots[..rest.len()].copy_from_slice(rest);
+            let done = layout.roots.len() - rest.len();
+            for (first, keys) in starts().zip(block.chunks_exact(width)) {
+                let leaves = walk::rows(&layout.nodes, keys, &roots);
+                for (lane, leaf) in leaves.into_iter().take(rest.len() * ROWS).enumerate() {
+                    let place = (first + lane % ROWS, done + lane / ROWS);
+                    scores.add(&self.votes, self.aggregate, [leaf], |_| place);
+                }
+            }
+        }
+        groups * ROWS
     }
 
     /// So many rows through all trees. The last group of [`sweep::ROWS`] is filled up with what `row` gives beyond them, and has
@@ -201,8 +232,8 @@ mod tests {
         for (trees, depth, swept) in [(400, 3, true), (11, 8, false)] {
             let forest = Forest::<f32>::of(&ensemble(trees, depth), Aggregate::Sum).unwrap();
             assert_eq!(forest.sweep.is_some(), swept);
-            // A last group of a few, which walk, and one of so many that it is filled up and swept.
-            for rows in [101, 110] {
+            // Groups of every size, and after a hundred swept ones a few that walk, and so many that they are swept as well.
+            for rows in (1..=20).chain([101, 110]) {
                 let together = forest.run(&values, rows, 5);
                 assert_eq!(together.sums.len(), rows * 2);
                 for (at, row) in values.chunks_exact(5).take(rows).enumerate() {

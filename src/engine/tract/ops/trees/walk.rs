@@ -1,15 +1,24 @@
 //! The walks themselves: several at a time, so that while one waits for memory the others go on. Either several rows walk
-//! one tree, or one row walks several trees.
+//! a few trees, where what they pass together is fetched once, or one row walks many.
 
 use super::layout::{Index, Node, Root};
 
 /// How many walks are in flight. With eight a processor waits more; with twenty-four it was slower again.
 pub const LANES: usize = 16;
 
-/// The leaves that so many rows reach in one tree. `row` holds their columns.
+/// The leaves that `ROWS` rows reach in `TREES` trees, tree by tree; together they are [`LANES`] walks. `row` holds the
+/// columns of the rows.
 #[inline]
-pub fn rows<K: Copy + Ord, I: Index>(nodes: &[Node<K, I>], row: &[[K; LANES]], root: Root) -> [K; LANES] {
-    walk(nodes, [root.at as usize; LANES], root.usual, root.longest, |column, lane| row[column][lane])
+pub fn rows<K: Copy + Ord, I: Index, const ROWS: usize, const TREES: usize>(
+    nodes: &[Node<K, I>],
+    row: &[[K; ROWS]],
+    roots: &[Root; TREES],
+) -> [K; LANES] {
+    const { assert!(ROWS * TREES == LANES) };
+    let usual = roots.iter().map(|root| root.usual).max().unwrap_or(0);
+    let longest = roots.iter().map(|root| root.longest).max().unwrap_or(0);
+    let at = std::array::from_fn(|lane| roots[lane / ROWS].at as usize);
+    walk(nodes, at, usual, longest, |column, lane| row[column][lane % ROWS])
 }
 
 /// The leaves that one row reaches in so many trees.
