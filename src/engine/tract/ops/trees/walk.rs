@@ -21,7 +21,7 @@ pub fn rows<K: Copy + Ord, I: Index, const ROWS: usize, const TREES: usize>(
     walk(nodes, at, usual, longest, |column, lane| row[column][lane % ROWS])
 }
 
-/// The leaves that one row reaches in so many trees.
+/// The leaves that one row reaches in so many trees. Its columns lie flat: by [`rows`], as arrays of one, it was a tenth slower.
 #[inline]
 pub fn trees<K: Copy + Ord, I: Index>(nodes: &[Node<K, I>], row: &[K], roots: &[Root; LANES]) -> [K; LANES] {
     let usual = roots.iter().map(|root| root.usual).max().unwrap_or(0);
