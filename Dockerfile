@@ -24,8 +24,8 @@ COPY Cargo.toml Cargo.lock ./
 # (Cargo wants every program that the manifest names to be there; the benchmarks stay empty.)
 RUN mkdir -p src benches/parts benches/compare \
     && touch src/lib.rs benches/trees.rs benches/parts/main.rs benches/compare/floor.rs && echo 'fn main() {}' > src/main.rs \
-    && cargo build --release --locked --bin onnxd \
-    && cargo clean --release --package onnxd \
+    && cargo build --profile dist --locked --bin onnxd \
+    && cargo clean --profile dist --package onnxd \
     && rm -r src
 
 # Whatever the modes in the checkout, an arbitrary user id has to be able to read the models.
@@ -53,8 +53,8 @@ RUN printf '%s\n' 'onnxruntime==1.31.1 \\' \
         /wheel/onnxruntime/LICENSE /wheel/onnxruntime/ThirdPartyNotices.txt
 
 FROM source AS build-ort
-RUN cargo rustc --release --locked --features onnxruntime --bin onnxd -- $(cat /link-arguments) \
-    && install -D -m 0755 target/release/onnxd /image/onnxd
+RUN cargo rustc --profile dist --locked --features onnxruntime --bin onnxd -- $(cat /link-arguments) \
+    && install -D -m 0755 target/dist/onnxd /image/onnxd
 
 FROM gcr.io/distroless/cc-debian12:nonroot AS onnxd-ort
 ARG VERSION=0.0.0-dev
@@ -87,8 +87,8 @@ CMD ["serve"]
 # The C library is linked into the binary, which lets the image do without one: a third of the size of one with. That
 # rules out looking up host names at run time, which the server never does: it listens, and probes an address.
 FROM source AS build
-RUN cargo rustc --release --locked --bin onnxd -- -C target-feature=+crt-static $(cat /link-arguments) \
-    && install -D -m 0755 target/release/onnxd /image/onnxd
+RUN cargo rustc --profile dist --locked --bin onnxd -- -C target-feature=+crt-static $(cat /link-arguments) \
+    && install -D -m 0755 target/dist/onnxd /image/onnxd
 
 FROM gcr.io/distroless/static-debian12:nonroot AS onnxd
 ARG VERSION=0.0.0-dev

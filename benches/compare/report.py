@@ -224,9 +224,9 @@ def conditions(results):
         f"{c['rounds']} rounds of {c['seconds']:g} s per server and number of connections, after half a second of warm-up\n"
         f"  (longer for BERT and ResNet-18); the order of the servers rotates. Generator: {generator}, one thread.",
         f"{versions}, Python {c['python']}.",
-        f"`onnxd` as built by `cargo build --release`, settings as they are but `--log-level {c['log_level']}`; keep-alive, one row\n"
-        "  per request, in turn of 256 different ones (wide MLP and digits 64, encoder 16, ResNet-18 one), JSON numbers of at\n"
-        "  most four decimals.",
+        f"`onnxd` and the floor as built by `cargo build --profile dist`, as in the image; settings as they are but `--log-level {c['log_level']}`;\n"
+        "  keep-alive, one row per request, in turn of 256 different ones (wide MLP and digits 64, encoder 16, ResNet-18 one), JSON\n"
+        "  numbers of at most four decimals.",
         "Before any timing each server's answer to each row is compared with ONNX Runtime's in process, to 1e-4. Weights of the models that\n"
         "  do not ship with onnxd are random and fixed.",
         "A generator of one core drives the floor to its own limit, not the floor's, which flatters ratios to the floor; CPU\n"

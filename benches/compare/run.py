@@ -65,7 +65,7 @@ class Bench:
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / "release"
+    target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / "dist"
     add = parser.add_argument
     add("--quick", action="store_true", help="one round of a second each")
     add("--rounds", type=int, default=5)
@@ -77,7 +77,7 @@ def arguments():
     add("--onnxd-ort", type=Path, help="the server with the feature onnxruntime [default: --onnxd, if it has that]")
     add("--onnxruntime-lib", type=Path, help="[default: that of the Python package]")
     add("--bench", type=Path, help="the onnxd whose `bench` asks [default: the server's]")
-    add("--floor", type=Path, default=target / "examples" / "floor", help="cargo build --release --example floor")
+    add("--floor", type=Path, default=target / "examples" / "floor", help="cargo build --profile dist --example floor")
     add("--models", type=Path, required=True, help="the folder that models.py filled")
     add("--log-level", default="warn", help="of onnxd; info writes a line per prediction, the others write none")
     add("--python", type=Path, default=Path(sys.executable), help="for FastAPI")
