@@ -183,7 +183,7 @@ impl Batcher {
         let profile = Arc::clone(&first.profile);
         let alike = gathered.iter().take_while(|job| Arc::ptr_eq(&job.profile, &profile)).map(|job| job.rows);
         let most = profile.most_rows(self.lane.tuning.max_batch);
-        let count = self.lane.next_run(alike, &profile.curve, most, 1);
+        let count = self.lane.next_run(alike, &profile.curve, most, policy::Where::Here);
         let jobs: Vec<Job> = gathered.drain(..count).collect();
         drop(gathered);
         if policy::was_worth_gathering(jobs.len(), jobs.iter().map(|job| job.rows).sum(), &profile.curve) {

@@ -146,10 +146,16 @@ impl Lane {
     }
 
     /// How many of those that wait make the next run; see [`policy::next_run`].
-    pub fn next_run(&self, waiting: impl Iterator<Item = usize>, curve: &Curve, most: usize, slots: usize) -> usize {
+    pub fn next_run(
+        &self,
+        waiting: impl Iterator<Item = usize>,
+        curve: &Curve,
+        most: usize,
+        runs: policy::Where,
+    ) -> usize {
         let untried = self.untried.load(Ordering::Relaxed);
         let try_after = policy::is_a_try(self.chosen.fetch_add(1, Ordering::Relaxed)).then_some(untried);
-        let next = policy::next_run(waiting, curve, most, slots, try_after);
+        let next = policy::next_run(waiting, curve, most, runs, try_after);
         // A lost race makes the next try come a little later.
         self.untried.store(
             match next.is_a_try {

@@ -15,7 +15,7 @@ pub const CHEAP_GATHERED: Duration = Duration::from_millis(1);
 /// have to save more than that.
 const JOB_NS: f64 = 2_000.0;
 
-/// A run that serves the queue nearly as soon and is smaller answers its first requests sooner.
+/// A run that serves the queue nearly as soon is as good, see [`Where`].
 const NEARLY: f64 = 1.1;
 
 /// Now and then the largest run is made that is believed to serve the queue in so many times the time of the best. Costs at a
@@ -68,16 +68,31 @@ pub fn is_a_try(runs: u32) -> bool {
     runs % TRIED_EVERY == TRIED_EVERY - 1
 }
 
-/// How many of the waiting requests, first come first, make the next run: the number that serves all of them soonest on
-/// `slots` free slots, or, for a try after so many rows, nearly any larger one. `waiting` is their numbers of rows; at least
-/// one is taken, and no more than `most` rows together unless the first alone has more.
+/// Where the runs for the waiting requests are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Where {
+    /// On so many free slots, by threads that do nothing else: answers are written while the next run is made, so smaller
+    /// runs bring the first ones forward.
+    Slots(usize),
+    /// On a thread of the server, which writes answers after the last run only: fewer runs leave more time for everything else.
+    Here,
+}
+
+/// How many of the waiting requests, first come first, make the next run: the number that serves all of them soonest, or, for
+/// a try after so many rows, nearly any larger one. Of those that serve them nearly as soon it is the smallest, or, on a
+/// thread of the server, the largest that may run there. `waiting` is their numbers of rows; at least one is taken, and no
+/// more than `most` rows together unless the first alone has more.
 pub fn next_run(
     waiting: impl Iterator<Item = usize>,
     curve: &Curve,
     most: usize,
-    slots: usize,
+    runs: Where,
     try_after: Option<usize>,
 ) -> NextRun {
+    let slots = match runs {
+        Where::Slots(slots) => slots.max(1),
+        Where::Here => 1,
+    };
     // What has not been measured is not tried on somebody's request.
     let most = most.min(curve.largest());
     let (mut all, mut open) = (0usize, true);
@@ -93,18 +108,25 @@ pub fn next_run(
     }
     let soonest = |&(jobs, rows): &(usize, usize)| {
         let cost = curve.nanoseconds(size_for(rows)).filter(|_| jobs > 0)?;
-        Some(all.div_ceil(rows.max(1)).div_ceil(slots.max(1)) as f64 * (cost + JOB_NS))
+        Some(all.div_ceil(rows.max(1)).div_ceil(slots) as f64 * (cost + JOB_NS))
     };
     let best = fits.iter().filter_map(soonest).fold(f64::INFINITY, f64::min);
     let is_within = |fit: &&(usize, usize), times: f64| soonest(fit).is_some_and(|time| time <= best * times);
-    let is_short = |fit: &&(usize, usize)| curve.expected(size_for(fit.1)).is_some_and(|cost| cost <= LONG_PART);
-    let smallest = fits.iter().find(|fit| is_within(fit, NEARLY)).copied().unwrap_or((1, 0));
+    let takes =
+        |fit: &&(usize, usize), most: Duration| curve.expected(size_for(fit.1)).is_some_and(|cost| cost <= most);
+    let largest = || fits.iter().rfind(|fit| takes(fit, CHEAP_GATHERED) && is_within(fit, NEARLY));
+    let smallest = || fits.iter().find(|fit| is_within(fit, NEARLY));
+    let best_run = match runs {
+        Where::Slots(_) => smallest(),
+        Where::Here => largest().or_else(smallest),
+    };
+    let chosen = best_run.copied().unwrap_or((1, 0));
     let tried = try_after.and_then(|since| {
-        let largest = fits.iter().rev().filter(is_short).find(|fit| is_within(fit, TRIED));
+        let largest = fits.iter().rfind(|fit| takes(fit, LONG_PART) && is_within(fit, TRIED));
         largest.filter(|(_, rows)| rows * BETWEEN_TRIES <= since)
     });
-    let (jobs, rows) = tried.copied().unwrap_or(smallest);
-    NextRun { jobs, rows, is_a_try: rows > smallest.1 }
+    let (jobs, rows) = tried.copied().unwrap_or(chosen);
+    NextRun { jobs, rows, is_a_try: rows > chosen.1 }
 }
 
 /// The first of those that wait.
@@ -165,7 +187,7 @@ mod tests {
     }
 
     fn run(queue: &[usize], curve: &Curve, slots: usize) -> usize {
-        next_run(queue.iter().copied(), curve, 64, slots, None).jobs
+        next_run(queue.iter().copied(), curve, 64, Where::Slots(slots), None).jobs
     }
 
     #[test]
@@ -197,19 +219,34 @@ mod tests {
         assert_eq!(run(&[1; 8], &curve(&[(1, 680)]), 1), 1);
         assert_eq!(run(&[1; 8], &Curve::default(), 1), 1);
         assert_eq!(run(&[100, 1], &wide(), 1), 1, "a request of more rows than a batch runs alone");
-        assert_eq!(next_run([1; 8].into_iter(), &wide(), 1, 1, None).jobs, 1, "batching is off");
+        assert_eq!(next_run([1; 8].into_iter(), &wide(), 1, Where::Slots(1), None).jobs, 1, "batching is off");
     }
 
     #[test]
     fn larger_runs_are_tried_where_little_speaks_against_them() {
         let forest = curve(&[(1, 14), (2, 22), (4, 45), (8, 90), (16, 180)]);
-        let tried = |queue: &[usize], curve: &Curve| next_run(queue.iter().copied(), curve, 64, 1, Some(480)).jobs;
+        let tried = |queue: &[usize], curve: &Curve| {
+            next_run(queue.iter().copied(), curve, 64, Where::Slots(1), Some(480)).jobs
+        };
         assert_eq!((run(&[1; 16], &forest, 1), tried(&[1; 16], &forest)), (2, 16));
         assert_eq!((tried(&[1; 5], &forest), tried(&[1; 8], &conv()), tried(&[1; 64], &wide())), (2, 1, 32));
         let heavy = curve(&[(1, 6_000), (2, 12_000), (4, 24_000)]);
         assert_eq!(tried(&[1; 4], &heavy), 2, "others would wait");
         assert_eq!(tried(&[1; 8], &curve(&[(1, 30_000), (8, 60_000)])), 8, "as it would have been");
         assert_eq!((0..64).filter(|&run| is_a_try(run)).count(), 4);
+    }
+
+    #[test]
+    fn fewer_runs_are_made_where_answers_wait_for_the_last() {
+        let forest = curve(&[(1, 62), (2, 106), (4, 195), (8, 336), (16, 683), (32, 1322)]);
+        let both = |queue: &[usize], curve: &Curve| {
+            [Where::Slots(1), Where::Here].map(|runs| next_run(queue.iter().copied(), curve, 64, runs, None).jobs)
+        };
+        assert_eq!(both(&[1; 6], &forest), [2, 6], "filled up to eight");
+        assert_eq!(both(&[1; 16], &forest), [8, 16]);
+        assert_eq!(both(&[1; 32], &forest), [8, 16], "more take too long for a thread of the server");
+        assert_eq!(both(&[1; 2], &conv()), [1, 1]);
+        assert_eq!(both(&[1; 8], &curve(&[(1, 1_500), (2, 1_600), (8, 1_700)])), [8, 8], "not run there at all");
     }
 
     #[test]

@@ -313,7 +313,7 @@ impl Queues {
             .map(|(at, job)| (at, job.rows))
             .collect();
         let rows = alike.iter().map(|&(_, rows)| rows);
-        let count = waiting.lane.next_run(rows, &profile.curve, most, slots);
+        let count = waiting.lane.next_run(rows, &profile.curve, most, policy::Where::Slots(slots));
         let mut jobs = Vec::with_capacity(count);
         // From the back, so that the places in front stay right.
         for &(at, _) in alike.iter().take(count).rev() {
